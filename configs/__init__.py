@@ -1,0 +1,1 @@
+"""What may be set, where things lie, and the YAML files of the catalogues at hand."""

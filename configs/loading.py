@@ -1,0 +1,100 @@
+"""Read a YAML file into `Settings`; whatever is wrong is one line that names the key's path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.errors import UsageError
+from configs.settings import Settings
+
+
+def load_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
+    """Return the settings in the YAML file at `path`, with `overrides` laid over them.
+
+    An override is `section.key=value`, the value in YAML: `models.cnn.epochs=2`.
+    Raises `UsageError` for a file that cannot be read, an unknown key or an impossible value.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(
+            f"config {path}: cannot be read ({reason}); name a YAML file with --config"
+        ) from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"config {path}: not valid YAML: {reason}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"config {path}: expected a mapping of sections, got {_kind(document)}")
+    for override in overrides:
+        _override(document, override)
+    return parse_settings(document, str(path))
+
+
+def parse_settings(document: Mapping[str, Any], origin: str = "config") -> Settings:
+    """Validate a mapping; `origin` names it in the message of the `UsageError`."""
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        raise UsageError(f"config {origin}: {_first_problem(error)}") from error
+
+
+def fingerprint(*sections: BaseModel | Mapping[str, Any] | str) -> str:
+    """Return 16 hexadecimal digits that change whenever a value in `sections` does."""
+    plain = [s.model_dump(mode="json") if isinstance(s, BaseModel) else s for s in sections]
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {override}: expected KEY=VALUE, for example models.cnn.epochs=2")
+    *parents, last = key.split(".")
+    section = document
+    for parent in parents:
+        section = section.setdefault(parent, {})
+        if not isinstance(section, dict):
+            raise UsageError(f"--set {override}: {parent} is a value, not a section")
+    try:
+        section[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {override}: the value is not valid YAML") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Say the first problem in one line: `split.train: 1.5 is not ...`, and how many more."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key; known here: {', '.join(_known_keys(first['loc']))}"
+    elif not first["type"].startswith("value_error"):
+        message = f"{message}, got {first['input']!r}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{where}: {message}{more}" if where else f"{message}{more}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section in which the last part of `location` was not known."""
+    model: Any = Settings
+    for part in location[:-1]:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:
+            return ["see configs/settings.py"]
+        model = field.annotation
+    return sorted(model.model_fields) if hasattr(model, "model_fields") else []
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"

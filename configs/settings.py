@@ -1,0 +1,259 @@
+"""The settings of a catalogue: typed, frozen, validated at load; one YAML file holds them all.
+
+Every section is a frozen pydantic model that refuses unknown keys. A transform or a trainer gets
+what it needs from a section by keyword, never the whole `Settings`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from configs.models import ModelSettings
+from configs.section import Count, Section, Share
+
+Level = Literal["main", "sub", "subsub", "bottom", "full"]
+
+
+class Replacement(Section):
+    """Replace `find` by `replace`; which of the two is a pattern is said where it is used."""
+
+    find: str = Field(min_length=1)
+    replace: str = ""
+
+
+class ColumnSettings(Section):
+    """Header names by which a column is known; the first that a file has is taken."""
+
+    title: list[str] = Field(default=["title"], min_length=1)
+
+
+class SourceSettings(Section):
+    """The category files: which, and how they are written."""
+
+    files: str = "**/*.csv"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    columns: ColumnSettings = ColumnSettings()
+    max_record_bytes: Count = 1 << 20
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        import codecs
+
+        try:
+            return codecs.lookup(value).name
+        except LookupError:
+            raise ValueError(f"no such encoding: {value!r}; for example utf-8 or latin-1") from None
+
+
+class LevelRule(Section):
+    """A level of the tree is part number `part` of the category, if it has `min_parts` parts."""
+
+    part: int
+    min_parts: Count = 1
+
+
+class CategorySettings(Section):
+    """How the category path of a record is found, and which levels its parts are.
+
+    `source: file_name` takes the file's name without its ending; `source: columns` joins
+    `columns`. `rename` is applied in order, as literal text; `prefix` is dropped; the rest is
+    split at `separator`.
+    """
+
+    source: Literal["file_name", "columns"] = "file_name"
+    columns: list[str] = []
+    rename: list[Replacement] = []
+    prefix: str = ""
+    separator: str = Field(default="_", min_length=1)
+    levels: dict[Literal["main", "sub", "subsub", "bottom"], LevelRule] = {
+        "main": LevelRule(part=0),
+        "bottom": LevelRule(part=-1),
+    }
+
+    @model_validator(mode="after")
+    def _columns_when_needed(self) -> Self:
+        if (self.source == "columns") != bool(self.columns):
+            raise ValueError(
+                "columns must be named with source: columns, and only there; "
+                f"got source: {self.source}, columns: {self.columns}"
+            )
+        return self
+
+
+class TextSettings(Section):
+    """Cleaning, in this order: lower case, `replace` (RE2 patterns), trim, single letters, spaces."""
+
+    lower_case: bool = True
+    replace: list[Replacement] = [
+        Replacement(find=r"[|/]", replace=" "),
+        Replacement(find=" - ", replace=", "),
+        Replacement(find="-", replace=" "),
+        Replacement(find='"', replace=""),
+    ]
+    drop_single_letters: bool = True
+
+    @field_validator("replace")
+    @classmethod
+    def _patterns_compile(cls, value: list[Replacement]) -> list[Replacement]:
+        for rule in value:
+            try:
+                re.compile(rule.find.replace(r"\pL", "a").replace(r"\pN", "0"))
+            except re.error as error:
+                raise ValueError(f"pattern {rule.find!r} does not compile: {error}") from None
+        return value
+
+
+class TokenSettings(Section):
+    """Token ids: 0 pads, 1 is any token outside the vocabulary, the rest by falling frequency.
+
+    `strip` is an RE2 pattern of what is removed before the text is split at white space.
+    """
+
+    vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
+    length: Count = 31
+    strip: str = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
+
+
+class NgramSettings(Section):
+    """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept."""
+
+    sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
+    buckets: Annotated[int, Field(ge=2, le=1 << 31)] = 2_000_000
+
+
+class FeatureSettings(Section):
+    """What the models see of a title."""
+
+    tokens: TokenSettings = TokenSettings()
+    ngrams: NgramSettings = NgramSettings()
+
+
+class SplitSettings(Section):
+    """Shares of the distinct titles; a title's part follows from its text and `key` alone."""
+
+    train: Share = 0.6
+    valid: Share = 0.2
+    test: Share = 0.2
+    key: Annotated[int, Field(ge=0, lt=1 << 63)] = 20_190_401
+
+    @model_validator(mode="after")
+    def _adds_to_one(self) -> Self:
+        total = self.train + self.valid + self.test
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"train + valid + test must add to 1, got {total:g}")
+        if not self.train:
+            raise ValueError("train must be above 0")
+        return self
+
+
+class ExclusiveSettings(Section):
+    """One class per title at `level`; `conflicts` says what becomes of a title in several."""
+
+    level: Level = "main"
+    conflicts: Literal["first", "drop", "all"] = "first"
+
+
+class ObjectiveSettings(Section):
+    """The two objectives that preprocessing writes; `rule_based: false` leaves the second out."""
+
+    exclusive: ExclusiveSettings = ExclusiveSettings()
+    rule_based: bool = True
+
+
+class PreprocessSettings(Section):
+    """Shape of the output of preprocessing and of the batches that flow through it."""
+
+    num_shards: Annotated[int, Field(ge=1, le=100_000)] = 16
+    batch_rows: Count = 32_768
+    compression_level: Annotated[int, Field(ge=0, le=3)] = 1
+
+
+class TrainingSettings(Section):
+    """How a model is fitted; the model itself and its hyper-parameters stand in `models`."""
+
+    model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
+    level: Level = "main"
+    seed: int = 1
+    shuffle_buffer: Annotated[int, Field(ge=0)] = 20_000
+    mixed_precision: bool = False
+    xla: bool = False
+    devices: Annotated[int, Field(ge=0)] = 0
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0
+
+
+class EvaluationSettings(Section):
+    """What the evaluation reports."""
+
+    top_k: Count = 3
+    calibration_bins: Annotated[int, Field(ge=2)] = 15
+    linear_baseline: bool = True
+    baseline_rows: Count = 200_000
+    batch_size: Count = 4096
+
+
+class DumpSettings(Section):
+    """The product dumps: their columns and how the predictions are cut."""
+
+    id: str = "id"
+    title: str = "title"
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    max_record_bytes: Count = 1 << 20
+    top_k: Count = 5
+    num_shards: Count = 8
+    batch_rows: Count = 8192
+
+
+class StoreSettings(Section):
+    """Where labels go: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite)."""
+
+    url: str | None = None
+    labels_table: str = Field(default="labels", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    history_table: str = Field(default="label_history", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    batch_rows: Count = 5000
+
+
+class RunnerSettings(Section):
+    """Beam's runner on this machine; options after `--` on the command line come before these."""
+
+    runner: str = "FnApiRunner"
+    workers: Annotated[int, Field(ge=0)] = 0
+    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "multi_threading"
+
+
+class Settings(Section):
+    """All settings of one catalogue."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    source: SourceSettings = SourceSettings()
+    categories: CategorySettings = CategorySettings()
+    text: TextSettings = TextSettings()
+    features: FeatureSettings = FeatureSettings()
+    split: SplitSettings = SplitSettings()
+    objectives: ObjectiveSettings = ObjectiveSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    training: TrainingSettings = TrainingSettings()
+    models: ModelSettings = ModelSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    dump: DumpSettings = DumpSettings()
+    store: StoreSettings = StoreSettings()
+    pipeline: RunnerSettings = RunnerSettings()
+
+    @model_validator(mode="after")
+    def _levels_exist(self) -> Self:
+        known = {*self.categories.levels, "full"}
+        for where, level in (
+            ("objectives.exclusive.level", self.objectives.exclusive.level),
+            ("training.level", self.training.level),
+        ):
+            if level not in known:
+                raise ValueError(
+                    f"{where} is {level!r}, but categories.levels has only {sorted(known)}"
+                )
+        return self

@@ -1,0 +1,1 @@
+"""The doors: Beam sources and sinks, and one module per pipeline."""

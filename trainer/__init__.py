@@ -1,0 +1,1 @@
+"""tf.data in; Keras models, evaluation and export out."""
