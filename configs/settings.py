@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from configs.models import ModelSettings
-from configs.section import Count, Section, Share
+from configs.section import Count, Positive, Section, Share
 
 Level = Literal["main", "sub", "subsub", "bottom", "full"]
 
@@ -174,16 +174,22 @@ class PreprocessSettings(Section):
 
 
 class TrainingSettings(Section):
-    """How a model is fitted; the model itself and its hyper-parameters stand in `models`."""
+    """How a model is fitted; the model's own hyper-parameters stand in `models`.
+
+    `devices`: how many GPUs to use, 0 for all there are. `validation_rows`: how many titles of the
+    valid part are scored after each epoch, 0 for all. `checkpoint_seconds`: how long at most is
+    lost when training is killed.
+    """
 
     model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
     level: Level = "main"
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     shuffle_buffer: Annotated[int, Field(ge=0)] = 20_000
+    validation_rows: Annotated[int, Field(ge=0)] = 100_000
+    checkpoint_seconds: Positive = 300.0
     mixed_precision: bool = False
     xla: bool = False
     devices: Annotated[int, Field(ge=0)] = 0
-    checkpoint_steps: Annotated[int, Field(ge=0)] = 0
 
 
 class EvaluationSettings(Section):
@@ -224,7 +230,7 @@ class RunnerSettings(Section):
 
     runner: str = "FnApiRunner"
     workers: Annotated[int, Field(ge=0)] = 0
-    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "multi_threading"
+    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
 
 
 class Settings(Section):

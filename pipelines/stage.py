@@ -60,7 +60,9 @@ def read_manifest(folder: str) -> Manifest | None:
     try:
         return Manifest(**json.loads(storage.read_bytes(path)))
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{path}: not a manifest of Aisle; run the stage again with --force") from error
+        raise UsageError(
+            f"{path}: not a manifest of Aisle; run the stage again with --force"
+        ) from error
 
 
 def require_manifest(folder: str, command: str) -> Manifest:
@@ -121,7 +123,10 @@ def run_stage(
 def peak_rss() -> int:
     """Return the largest resident memory so far, in bytes: this process and its largest child."""
     unit = 1 if sys.platform == "darwin" else 1024
-    usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    usage = [
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     return sum(usage) * unit
 
 

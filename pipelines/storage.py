@@ -133,7 +133,9 @@ def move_tree(source: str, target: str) -> None:
     if is_remote(source):
         bucket, _ = _bucket_and_name(source)
         for blob in _blobs(source.rstrip("/") + "/"):
-            _, name = _bucket_and_name(f"{target}/{blob.name.split('/', source.count('/') - 2)[-1]}")
+            _, name = _bucket_and_name(
+                f"{target}/{blob.name.split('/', source.count('/') - 2)[-1]}"
+            )
             bucket.copy_blob(blob, bucket, name)
             blob.delete()
         return

@@ -1,0 +1,126 @@
+"""Write what preprocessing counted, as files a person or a spreadsheet can open."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from configs.artifacts import SPLITS
+from pipelines import storage
+from transforms.categories import Taxonomy, level_name
+
+COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
+
+
+def write_statistics(
+    counts: Counter, taxonomy: Taxonomy, vocabulary: pa.RecordBatch, *, folder: str, level: str
+) -> None:
+    """Write `counts.json`, `taxonomy.json` and the tables of `stats/`."""
+    _write_json(f"{folder}/{COUNTS}", figures_of(counts))
+    _write_json(f"{folder}/{TAXONOMY}", taxonomy.to_json())
+    _write_csv(
+        f"{folder}/categories.csv",
+        ["level", "name", "records", "titles"],
+        _category_rows(counts, taxonomy),
+    )
+    _write_csv(f"{folder}/labels.csv", ["label", *SPLITS], _label_rows(counts, taxonomy, level))
+    words = sorted((int(key[1]), n) for key, n in counts.items() if key[0] == "words")
+    _write_csv(f"{folder}/words_per_title.csv", ["words", "titles"], words)
+    pairs = sorted((-n, key[1], key[2]) for key, n in counts.items() if key[0] == "conflict")
+    _write_csv(
+        f"{folder}/conflicts.csv", ["first", "second", "titles"], [(a, b, -n) for n, a, b in pairs]
+    )
+    reasons = sorted((key[1], n) for key, n in counts.items() if key[0] == "rejected")
+    _write_csv(f"{folder}/rejected.csv", ["reason", "records"], reasons)
+    tokens = [t.decode("utf-8", "replace") for t in vocabulary.column("token").to_pylist()]
+    _write_csv(
+        f"{folder}/vocabulary.csv",
+        ["token", "count"],
+        zip(tokens, vocabulary.column("count").to_pylist(), strict=True),
+    )
+
+
+def figures_of(counts: Counter) -> dict[str, Any]:
+    """Return the figures of the stage: they add up, record for record.
+
+    `records = examples + rejected + duplicates + dropped_conflicts + unlabelled`, where
+    `duplicates` are repeats of a cleaned title, less those that `conflicts: all` keeps.
+    """
+    rejected = sum(n for key, n in counts.items() if key[0] == "rejected")
+    examples = {split: counts[("exclusive", split)] for split in SPLITS}
+    records = counts[("records",)] + rejected
+    left_out = counts[("dropped",)] + counts[("unlabelled",)]
+    return {
+        "records": records,
+        "rejected": rejected,
+        "titles": counts[("titles",)],
+        "duplicates": records - rejected - sum(examples.values()) - left_out,
+        "dropped_conflicts": counts[("dropped",)],
+        "unlabelled": counts[("unlabelled",)],
+        "examples": sum(examples.values()),
+        "examples_by_split": examples,
+        "rule_based_by_split": {split: counts[("rule_based", split)] for split in SPLITS},
+        "conflicting_titles": counts[("conflicting",)],
+        "repeats_in_other_categories": counts[("repeats_elsewhere",)],
+        "empty_files": counts[("empty_files",)],
+    }
+
+
+def read_figures(folder: str) -> dict[str, Any]:
+    """Return the figures that were written to a `stats` folder."""
+    return json.loads(storage.read_bytes(f"{folder}/{COUNTS}"))
+
+
+def read_taxonomy(folder: str) -> Taxonomy:
+    """Return the tree of categories from a `stats` folder."""
+    return Taxonomy.from_json(json.loads(storage.read_bytes(f"{folder}/{TAXONOMY}")))
+
+
+def read_label_counts(folder: str) -> dict[str, dict[str, int]]:
+    """Return the number of examples by label and split, from a `stats` folder."""
+    text = storage.read_bytes(f"{folder}/labels.csv").decode()
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return {row["label"]: {split: int(row[split]) for split in SPLITS} for row in rows}
+
+
+def _category_rows(counts: Counter, taxonomy: Taxonomy) -> Iterable[Sequence[Any]]:
+    """Yield a row for each name at each level: its records and its distinct titles.
+
+    A title that stands in two categories of one level is a title of each.
+    """
+    for level in taxonomy.levels:
+        rows: dict[str, list[int]] = {name: [0, 0] for name in taxonomy.levels[level]}
+        for category in taxonomy.categories:
+            name = category if level == "full" else _name_at(category, taxonomy, level)
+            if name is not None:
+                rows[name][0] += counts[("category_records", category)]
+                rows[name][1] += counts[("category_titles", category)]
+        yield from ((level, name, *row) for name, row in rows.items())
+
+
+def _name_at(category: str, taxonomy: Taxonomy, level: str) -> str | None:
+    return level_name(category, taxonomy.separator, *taxonomy.level_rules[level])
+
+
+def _label_rows(counts: Counter, taxonomy: Taxonomy, level: str) -> Iterable[Sequence[Any]]:
+    for name in taxonomy.levels[level]:
+        yield (name, *(counts[("label", split, name)] for split in SPLITS))
+
+
+def _write_csv(path: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    storage.write_bytes(path, text.getvalue().encode())
+
+
+def _write_json(path: str, document: Any) -> None:
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    storage.write_bytes(path, text.encode())

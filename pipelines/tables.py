@@ -1,0 +1,224 @@
+"""Read delimited text: blocks of lines in, columns and rejects out.
+
+The door for category files and for product dumps alike. Files are read in blocks, so that a file
+of any size takes the memory of one; a record that is open at the end of a block moves to the next.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import storage
+from transforms.csv_records import (
+    NOT_DECODABLE,
+    NUL_BYTE,
+    Records,
+    RejectedRow,
+    split_records,
+)
+
+_BLOCK_CHARS = 4 << 20
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """How a delimited file is written; a byte-order mark wins over `encoding`."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    max_record_bytes: int = 1 << 20
+
+
+@dataclass
+class Block:
+    """Rows of a file: one string array a wanted column, the line each row began at, the rejects.
+
+    `records` counts rows and rejects; `characters` is how much of the file the block took up.
+    """
+
+    columns: dict[str, pa.Array]
+    lines: np.ndarray
+    rejects: list[RejectedRow]
+    characters: int
+
+    @property
+    def records(self) -> int:
+        return len(self.lines) + len(self.rejects)
+
+
+class MissingColumn(Exception):
+    """A file that has none of the accepted headers of a column; `found` is its header."""
+
+    def __init__(self, accepted: Sequence[str], found: Sequence[str]) -> None:
+        self.accepted, self.found = list(accepted), list(found)
+        super().__init__(f"no column {' or '.join(accepted)}; its header is {found}")
+
+
+def read_blocks(
+    path: str, source: str, columns: dict[str, Sequence[str]], form: TableFormat
+) -> Iterator[Block]:
+    """Yield the blocks of a file; `source` names it in rejects.
+
+    `columns` maps a column to the headers it may have. Raises `MissingColumn` where the first
+    record has none of them. An empty file yields nothing.
+    """
+    with storage.open_input(path) as raw:
+        encoding = _encoding(raw, form.encoding)
+        text = io.TextIOWrapper(raw, encoding, errors="surrogateescape", newline="")
+        reader = _BlockReader(source, form, encoding, text)
+        header = reader.header()
+        if header is None:
+            return
+        places = _places(header, columns)
+        yield from reader.blocks(places, len(header))
+
+
+class _BlockReader:
+    """Keeps a file's place: which line comes next, which lines wait."""
+
+    def __init__(
+        self, source: str, form: TableFormat, encoding: str, text: io.TextIOWrapper
+    ) -> None:
+        self.source, self.form, self.encoding, self.text = source, form, encoding, text
+        self.line, self.ended = 1, False
+        self.waiting: list[str] = []
+
+    def header(self) -> list[str] | None:
+        """Take the first record, its names trimmed; None for a file without a line."""
+        lines = self._more()
+        if not lines:
+            return None
+        found = split_records(
+            lines[:1], delimiter=self.form.delimiter, final=True, max_chars=self._max_chars
+        )
+        self.waiting, self.line = lines[1:], 2
+        return [name.strip() for name in found.rows[0]] if found.rows else [lines[0].strip()]
+
+    def blocks(self, places: dict[str, int], width: int) -> Iterator[Block]:
+        while lines := self._more():
+            found = split_records(
+                lines,
+                delimiter=self.form.delimiter,
+                final=self.ended,
+                max_chars=self._max_chars,
+            )
+            used = len(lines) if found.unread is None else found.unread
+            yield self._block(lines, found, places, width, sum(map(len, lines[:used])))
+            self.waiting, self.line = lines[used:], self.line + used
+            if self.ended and not self.waiting:
+                return
+
+    @property
+    def _max_chars(self) -> int:
+        return self.form.max_record_bytes
+
+    def _more(self) -> list[str]:
+        fresh = self.text.readlines(_BLOCK_CHARS) if not self.ended else []
+        self.ended = self.ended or not fresh
+        return self.waiting + fresh if self.waiting else fresh
+
+    def _block(
+        self, lines: list[str], found: Records, places: dict[str, int], width: int, size: int
+    ) -> Block:
+        rejects = [self._reject(lines, bad.line, bad.lines, bad.reason) for bad in found.bad]
+        rows, starts = self._of_width(lines, found, width, rejects)
+        columns = {name: [row[at] for row in rows] for name, at in places.items()}
+        arrays, kept = self._trusted(lines, starts, columns, rejects)
+        return Block(arrays, kept + self.line, rejects, size)
+
+    def _of_width(
+        self, lines: list[str], found: Records, width: int, rejects: list[RejectedRow]
+    ) -> tuple[list[list[str]], Sequence[int]]:
+        """Leave out the records with more or fewer columns than the header; a blank line is one."""
+        if set(map(len, found.rows)) <= {width}:
+            return found.rows, found.lines
+        rows, starts = [], []
+        for row, start in zip(found.rows, found.lines, strict=True):
+            if len(row) == width or (not row and width == 1):
+                rows.append(row or [""])
+                starts.append(start)
+            else:
+                reason = f"{len(row)} columns where the header has {width}"
+                rejects.append(self._reject(lines, start, _height(row), reason))
+        return rows, starts
+
+    def _trusted(
+        self,
+        lines: list[str],
+        starts: Sequence[int],
+        columns: dict[str, list[str]],
+        rejects: list[RejectedRow],
+    ) -> tuple[dict[str, pa.Array], np.ndarray]:
+        """Turn columns into arrays, without the rows that hold a NUL or bytes of no character."""
+        problems: dict[int, str] = {}
+        arrays = {name: _to_array(values, problems) for name, values in columns.items()}
+        keep = np.ones(len(starts), bool)
+        for row, reason in sorted(problems.items()):
+            keep[row] = False
+            height = _height([values[row] for values in columns.values()])
+            rejects.append(self._reject(lines, starts[row], height, reason))
+        if problems:
+            arrays = {name: array.filter(pa.array(keep)) for name, array in arrays.items()}
+        return arrays, np.asarray(starts, np.int64)[keep]
+
+    def _reject(self, lines: list[str], start: int, height: int, reason: str) -> RejectedRow:
+        text = "".join(lines[start : start + height])
+        raw = text.encode(self.encoding.removesuffix("-sig"), "surrogateescape")
+        return RejectedRow(self.source, self.line + start, reason, raw)
+
+
+def _to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
+    """Return the values as a string array; note rows that cannot be trusted in `problems`."""
+    try:
+        array = pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        for row, value in enumerate(values):
+            if not _encodable(value):
+                problems[row] = NOT_DECODABLE
+        array = pa.array([v if _encodable(v) else "" for v in values], pa.string())
+    with_nul = pc.match_substring(array, "\0")
+    if pc.any(with_nul).as_py():
+        for row in np.flatnonzero(with_nul.to_numpy(zero_copy_only=False)):
+            problems.setdefault(int(row), NUL_BYTE)
+    return array
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _height(row: Sequence[str]) -> int:
+    """Count the physical lines of a record from the line breaks inside its fields."""
+    return 1 + sum(len(io.StringIO(value + ".", newline="").readlines()) - 1 for value in row)
+
+
+def _places(header: list[str], columns: dict[str, Sequence[str]]) -> dict[str, int]:
+    """Return where each wanted column stands; the first accepted header that is there counts."""
+    places = {}
+    for column, accepted in columns.items():
+        present = [name for name in accepted if name in header]
+        if not present:
+            raise MissingColumn(accepted, header)
+        places[column] = header.index(present[0])
+    return places
+
+
+def _encoding(raw: io.BufferedReader, declared: str) -> str:
+    start = raw.peek(4)[:4] if hasattr(raw, "peek") else b""
+    return next((name for mark, name in _BOMS if start.startswith(mark)), declared)

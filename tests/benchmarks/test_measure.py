@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measure import RunFailed, last_json, measure, measure_median
+
+BIG = 200 * 2**20
+HOLD = f"import time; block = bytearray(b'x') * {BIG}; time.sleep(0.5)"
+PARENT = f"""
+import json, subprocess, sys
+subprocess.run([sys.executable, "-c", {HOLD!r}], check=True)
+print("noise")
+print(json.dumps({{"records": 3, "seconds": 9}}))
+"""
+SHARED = f"""
+import os, time
+block = bytearray(b"x") * {BIG}
+if not os.fork():
+    time.sleep(0.5)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_memory_of_a_child_process_is_seen() -> None:
+    measured = measure([sys.executable, "-c", PARENT])
+    assert measured.peak_rss_bytes > BIG
+    assert measured.figures == {"records": 3, "seconds": 9}
+    assert measured.cpu_seconds > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells proportional set sizes")
+def test_a_page_that_two_processes_share_counts_once() -> None:
+    assert BIG < measure([sys.executable, "-c", SHARED]).peak_rss_bytes < 1.5 * BIG
+
+
+def test_a_command_that_fails_says_what_it_wrote_to_standard_error() -> None:
+    with pytest.raises(RunFailed, match=r"status 3:\nno such shelf"):
+        measure(
+            [sys.executable, "-c", "import sys; print('no such shelf', file=sys.stderr); exit(3)"]
+        )
+
+
+def test_each_repeat_gets_a_new_folder_and_the_median_counts(tmp_path: Path) -> None:
+    code = "import json, sys, time; time.sleep(float(sys.argv[2])); print(json.dumps(sys.argv[1]))"
+    seen: list[Path] = []
+
+    def command(folder: Path) -> list[str]:
+        seen.append(folder)
+        return [sys.executable, "-c", code, str(folder), "0"]
+
+    measure_median(command, tmp_path, 3)
+    assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize("text", ["", "plain words", '{"a": 1}\nafter', "[1]"])
+def test_without_an_object_in_the_last_line_there_are_no_figures(text: str) -> None:
+    assert last_json(text) == {}

@@ -1,0 +1,81 @@
+"""The exported model: raw titles in, labels and probabilities out; it needs no other file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from configs.settings import TextSettings
+from transforms.features import RANK, TEXT, TOKEN
+from transforms.graphs import cleaning_of
+
+SAVED_MODEL, DESCRIPTION = "model", "model.json"
+
+
+class TitleClassifier(tf.Module):
+    """Cleaning, features, network and label names in one graph.
+
+    `tft.TransformFeaturesLayer` fails inside a Keras 3 functional graph and in `keras.export`; a
+    `tf.Module` that holds both and is saved by TensorFlow works.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        features: Sequence[str],
+        transform: tft.TFTransformOutput,
+        text: TextSettings,
+        names: Sequence[str],
+        top_k: int,
+    ) -> None:
+        super().__init__()
+        self.features = tuple(features)
+        # The network itself must not be an attribute: saving would trace it with made-up inputs.
+        self.weights = [variable.value for variable in model.weights]
+        self._forward = lambda inputs: model(inputs, training=False)
+        self.transform = transform.transform_features_layer()
+        self.names = tf.Variable(list(names), trainable=False, name="names")
+        self.top_k = min(top_k, len(names))
+        self._clean = cleaning_of(text)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="title")])
+    def __call__(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return `labels` string [n, k] and `probabilities` float32 [n, k], the likeliest first.
+
+        `label` [n] and `probability` [n] are the first of each.
+        """
+        text = self._clean(title)
+        blank = tf.zeros_like(text)
+        rank = tf.zeros(tf.shape(text), tf.float32)
+        found = self.transform({TEXT: text, TOKEN: blank, RANK: rank})
+        logits = self._forward({name: as_ragged(found[name]) for name in self.features})
+        probability = tf.nn.softmax(tf.cast(logits, tf.float32))
+        top = tf.math.top_k(probability, k=self.top_k)
+        labels = tf.gather(self.names, top.indices)
+        return {
+            "label": labels[:, 0],
+            "probability": top.values[:, 0],
+            "labels": labels,
+            "probabilities": top.values,
+        }
+
+
+def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
+    """Return a feature of variable length as ragged, whichever way tf.Transform gives it."""
+    if isinstance(feature, tf.SparseTensor):
+        return tf.RaggedTensor.from_sparse(feature)
+    return feature
+
+
+def save_classifier(classifier: TitleClassifier, folder: str, description: dict[str, Any]) -> None:
+    """Write the classifier and what it is to a folder."""
+    tf.saved_model.save(
+        classifier, f"{folder}/{SAVED_MODEL}", signatures={"serving_default": classifier.__call__}
+    )
+    with tf.io.gfile.GFile(f"{folder}/{DESCRIPTION}", "w") as file:
+        file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,70 @@
+"""The flagship: a weighted mean of hashed n-gram embeddings, a small hidden layer, a softmax.
+
+fastText's bag (Joulin et al. 2016, https://arxiv.org/abs/1607.01759) with three changes: every
+n-gram learns how much it weighs in the mean, a hidden layer stands beside the linear one, and
+the rows are stepped by row-wise Adagrad, which lets one pass over the data do.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from configs.models import BagOfNgramsSettings
+from trainer.models.family import DataShape, Family, Features
+from trainer.optimizers import RowWiseAdagrad
+
+_WEIGHT_OF_ONE = 0.5413  # softplus(0.5413) = 1: a new n-gram weighs as much as any
+_NO_WEIGHT = 1e-3
+_SPREAD = 0.01
+
+
+class WeightedBag(layers.Layer):
+    """The weighted mean of embeddings: ragged ids [batch, (n)] to [batch, width]."""
+
+    def __init__(self, buckets: int, width: int) -> None:
+        super().__init__(dtype="float32", name="bag")
+        self.buckets, self.width = buckets, width
+
+    def build(self, _: object) -> None:
+        spread = keras.initializers.RandomUniform(-_SPREAD, _SPREAD)
+        self.table = self.add_weight(
+            shape=(self.buckets, self.width), initializer=spread, name="table"
+        )
+        self.weight = self.add_weight(shape=(self.buckets, 1), initializer="zeros", name="weight")
+
+    def call(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """Look each distinct n-gram of the batch up once: the optimiser sees each row once."""
+        distinct, position = tf.unique(ids.values)
+        rows, batch = ids.value_rowids(), ids.nrows()
+        weight = tf.nn.softplus(tf.gather(self.weight.value, distinct) + _WEIGHT_OF_ONE)
+        weighted = tf.concat([weight * tf.gather(self.table.value, distinct), weight], axis=1)
+        total = tf.math.segment_sum(tf.gather(weighted, position), rows)
+        total = tf.pad(total, [[0, batch - tf.shape(total, batch.dtype)[0]], [0, 0]])
+        return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
+
+
+class BagOfNgrams(keras.Model):
+    """Logits [batch, classes] from `ngrams`, ragged [batch, (n)]."""
+
+    def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
+        super().__init__(name="bag_of_ngrams")
+        self.bag = WeightedBag(shape.ngram_buckets, settings.embedding_width)
+        self.hidden = layers.Dense(settings.hidden_units, activation="relu", dtype="float32")
+        self.linear = layers.Dense(shape.classes, dtype="float32")
+        self.beside = layers.Dense(shape.classes, use_bias=False, dtype="float32")
+
+    def call(self, features: Features, training: bool = False) -> tf.Tensor:
+        mean = self.bag(features["ngrams"])
+        return self.linear(mean) + self.beside(self.hidden(mean))
+
+
+def _optimizer(settings: BagOfNgramsSettings, steps: int) -> keras.optimizers.Optimizer:
+    decay = keras.optimizers.schedules.PolynomialDecay(
+        settings.dense_learning_rate, steps, settings.dense_learning_rate * 0.05
+    )
+    return RowWiseAdagrad(decay, row_learning_rate=settings.learning_rate, rows_are_distinct=True)
+
+
+FAMILY = Family(features=("ngrams",), build=BagOfNgrams, optimizer=_optimizer, compiles=False)

@@ -1,0 +1,39 @@
+"""What the training loop, the evaluation and the export know of a model family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What a model must know of the examples to be built."""
+
+    classes: int
+    vocabulary_size: int
+    length: int
+    ngram_buckets: int
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of model.
+
+    `features` names what it sees of an example. `build` takes its hyper-parameters and the shape
+    of the data and returns a Keras model from a dict of these features to logits [batch, classes].
+    `optimizer` takes the hyper-parameters and the number of steps. `compiles` says whether XLA can
+    compile the step: all shapes known, no ragged feature.
+    """
+
+    features: tuple[str, ...]
+    build: Callable[[Any, DataShape], keras.Model]
+    optimizer: Callable[[Any, int], keras.optimizers.Optimizer]
+    compiles: bool
+
+
+Features = Mapping[str, tf.Tensor | tf.RaggedTensor]

@@ -1,0 +1,110 @@
+"""From a file's name, or from columns, to a category and the levels of the tree.
+
+A category is a path of parts joined by a separator: `women-fashion_watches_wrist`. The rules are
+data (`configs/settings.py`, `CategorySettings`); no name of a catalogue stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+NO_LABEL = -1
+
+
+def category_of_file(
+    name: str, *, rename: Iterable[tuple[str, str]], prefix: str, separator: str
+) -> str:
+    """Return the category that a file's name says, after the renames in their order.
+
+    `amazon_women-fashion_watches_wrist.csv` gives `women-fashion_watches_wrist`.
+    """
+    stem = name.rpartition("/")[2].partition(".")[0]
+    for find, replace in rename:
+        stem = stem.replace(find, replace)
+    return separator.join(p for p in stem.removeprefix(prefix).split(separator) if p)
+
+
+def level_name(category: str, separator: str, part: int, min_parts: int) -> str | None:
+    """Return the part of a category that stands for a level, or None where it has none.
+
+    Part 1 of `women-fashion_watches_wrist`, with at least 3 parts, is `watches`.
+    """
+    parts = category.split(separator)
+    if len(parts) < min_parts or not -len(parts) <= part < len(parts):
+        return None
+    return parts[part]
+
+
+def ancestors(category: str, separator: str) -> list[str]:
+    """Return the category and all above it: `a_b_c` gives `[a, a_b, a_b_c]`."""
+    parts = category.split(separator)
+    return [separator.join(parts[: i + 1]) for i in range(len(parts))]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The tree that the data holds: every category in sorted order, and its levels.
+
+    `levels` maps a level to its class names, sorted; `full` is always there. A class id is a
+    position in these lists. `level_rules` maps a level to `(part, min_parts)`.
+    """
+
+    categories: tuple[str, ...]
+    separator: str
+    level_rules: Mapping[str, tuple[int, int]]
+
+    @cached_property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        named = {
+            level: tuple(sorted({n for c in self.categories if (n := self._name(c, level))}))
+            for level in self.level_rules
+        }
+        return {**named, "full": self.categories}
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Every category and every one above it, sorted: the classes of `rule_based`."""
+        every = {a for c in self.categories for a in ancestors(c, self.separator)}
+        return tuple(sorted(every))
+
+    @cached_property
+    def node_ids(self) -> list[np.ndarray]:
+        """For each category id the sorted ids of itself and its ancestors in `nodes`."""
+        position = {name: i for i, name in enumerate(self.nodes)}
+        return [
+            np.array(sorted(position[a] for a in ancestors(c, self.separator)), np.int64)
+            for c in self.categories
+        ]
+
+    def labels_at(self, level: str) -> np.ndarray:
+        """Return for each category id its class id at `level`, int64; -1 where it has none."""
+        position = {name: i for i, name in enumerate(self.levels[level])}
+        if level == "full":
+            return np.arange(len(self.categories), dtype=np.int64)
+        names = (self._name(c, level) for c in self.categories)
+        return np.array([position.get(n, NO_LABEL) if n else NO_LABEL for n in names], np.int64)
+
+    def to_json(self) -> dict[str, Any]:
+        rules = {level: list(rule) for level, rule in self.level_rules.items()}
+        return {"categories": self.categories, "separator": self.separator, "level_rules": rules}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Taxonomy:
+        rules = {level: (part, least) for level, (part, least) in document["level_rules"].items()}
+        return cls(tuple(document["categories"]), document["separator"], rules)
+
+    def _name(self, category: str, level: str) -> str | None:
+        return level_name(category, self.separator, *self.level_rules[level])
+
+
+def make_taxonomy(
+    categories: Iterable[str], separator: str, level_rules: Mapping[str, Sequence[int]]
+) -> Taxonomy:
+    """Sort the categories that were seen into a `Taxonomy`."""
+    rules = {level: (rule[0], rule[1]) for level, rule in level_rules.items()}
+    return Taxonomy(tuple(sorted(set(categories))), separator, rules)

@@ -1,0 +1,124 @@
+"""Cut the lines of a CSV file into records, and say which cannot be trusted.
+
+RFC 4180 with quoted line breaks, over Python's own `csv`. A quote that is opened and never lawfully
+closed costs the line that opened it and no other: reading goes on with the very next line.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+STRAY_QUOTE = "a quoted field does not end at a separator or a line end"
+TOO_LONG = "longer than max_record_bytes"
+NUL_BYTE = "holds a NUL byte"
+NOT_DECODABLE = "not valid in the declared encoding"
+
+_UNFINISHED = "unexpected end of data"
+csv.field_size_limit(1 << 31)
+
+
+class RejectedRow(NamedTuple):
+    """A record that is not trusted: where it began (line 1 is the first), why, its raw bytes."""
+
+    source: str
+    line: int
+    reason: str
+    raw: bytes
+
+
+class BadRecord(NamedTuple):
+    """A record that is not trusted, by its place among the lines that were read together.
+
+    `lines` is how many physical lines it takes up.
+    """
+
+    line: int
+    reason: str
+    lines: int
+
+
+@dataclass
+class Records:
+    """Records in order: their fields, the line each began at; and those not trusted.
+
+    Lines count from 0 within the lines given. `unread` is the index of the first line of a record
+    that goes on beyond them.
+    """
+
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] | range = field(default_factory=list)
+    bad: list[BadRecord] = field(default_factory=list)
+    unread: int | None = None
+
+
+def split_records(lines: list[str], *, delimiter: str, final: bool, max_chars: int) -> Records:
+    r"""Cut physical lines, with their ends, into records.
+
+    `['"a\n', 'b"\n', 'c\n']` gives the rows `[['a\nb'], ['c']]`, which began at lines 0 and 2.
+    Unless `final`, a record that is still open at the end is left unread for the next call.
+    """
+    if not lines:
+        return Records()
+    if max(map(len, lines)) <= max_chars:
+        try:
+            rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+        except csv.Error:
+            pass
+        else:
+            if len(rows) == len(lines):
+                return Records(rows, range(len(rows)))
+    return _split_carefully(lines, delimiter, final, max_chars)
+
+
+def _split_carefully(lines: list[str], delimiter: str, final: bool, max_chars: int) -> Records:
+    out = Records()
+    at = 0
+    while at < len(lines) and out.unread is None:
+        at = _read_until_bad(lines, at, delimiter, final, max_chars, out)
+    return out
+
+
+def _read_until_bad(
+    lines: list[str], at: int, delimiter: str, final: bool, max_chars: int, out: Records
+) -> int:
+    """Append records from line `at` on until one is bad; return the line to go on with."""
+    assert isinstance(out.lines, list)
+    reader = csv.reader(_bounded(lines, at, max_chars), delimiter=delimiter, strict=True)
+    begin = at
+    try:
+        for row in reader:
+            end = at + reader.line_num
+            if end - begin > 1 and sum(map(len, row)) > max_chars:
+                out.bad.append(BadRecord(begin, TOO_LONG, end - begin))
+            else:
+                out.rows.append(row)
+                out.lines.append(begin)
+            begin = end
+    except csv.Error as error:
+        if str(error) == _UNFINISHED and not final and _short(lines, begin, max_chars):
+            out.unread = begin
+            return begin
+        out.bad.append(BadRecord(begin, STRAY_QUOTE, 1))
+        return begin + 1
+    at = begin
+    if at < len(lines):  # the iterator stopped before a line that is too long
+        out.bad.append(BadRecord(at, TOO_LONG, 1))
+        at += 1
+    return at
+
+
+def _bounded(lines: list[str], at: int, max_chars: int) -> Iterator[str]:
+    """Yield lines from `at` on, up to the first that is longer than `max_chars`."""
+    for i in range(at, len(lines)):
+        if len(lines[i]) > max_chars:
+            return
+        yield lines[i]
+
+
+def _short(lines: list[str], begin: int, max_chars: int) -> bool:
+    lengths = itertools.accumulate(len(lines[i]) for i in range(begin, len(lines)))
+    return all(total <= max_chars for total in lengths)

@@ -1,0 +1,162 @@
+"""From labelled titles to serialised `tf.train.Example`s, by objective and split.
+
+`exclusive`: `title` bytes, `tokens` and `ngrams` int64 lists, `label` int64 (class at the chosen
+level), `categories` int64 list (every full category of the title, the first one first).
+`rule_based`: the same features with `labels` int64 list: nodes of the tree, ancestors included.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from tfx_bsl.coders import example_coder
+
+from configs.artifacts import SPLITS, Objective, Split
+from transforms.categories import Taxonomy
+from transforms.features import NGRAMS, TOKENS
+from transforms.titles import (
+    category_ids,
+    exclusive_labels,
+    list_array,
+    node_lists,
+    split_of,
+    title_labels,
+)
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """How titles get their labels: the level, what becomes of conflicts, which objectives."""
+
+    level: str
+    conflicts: str
+    rule_based: bool
+    shares: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The serialised examples of one objective and split in one part."""
+
+    objective: Objective
+    split: Split
+    examples: list[bytes]
+
+
+def make_shards(
+    titles: pa.RecordBatch, taxonomy: Taxonomy, rules: LabelRules
+) -> tuple[list[Shard], Counter]:
+    """Label the titles of one part and serialise them; return the shards and what was counted.
+
+    `titles` holds `title`, `tokens`, `ngrams`, `key` and `categories`, a list a row each, sorted by
+    key: their order in the shards. The features are serialised once and shared by the objectives:
+    two serialised messages, one after the other, are the serialised merged message
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    """
+    split = split_of(titles.column("key").flatten().to_numpy(), rules.shares)
+    features = _serialise(
+        {
+            "title": titles.column("title"),
+            TOKENS: titles.column(TOKENS),
+            NGRAMS: titles.column(NGRAMS),
+        }
+    )
+    categories = titles.column("categories")
+    row, label, conflicting = exclusive_labels(
+        categories, taxonomy, level=rules.level, conflicts=rules.conflicts
+    )
+    counts = _count(categories, taxonomy, rules, row, label, conflicting, split)
+    shards = list(_exclusive(features, categories, taxonomy, row, label, split))
+    if rules.rule_based:
+        shards += _rule_based(features, categories, taxonomy, split)
+    return shards, counts
+
+
+def _exclusive(
+    features: list[bytes],
+    categories: pa.ListArray,
+    taxonomy: Taxonomy,
+    row: np.ndarray,
+    label: np.ndarray,
+    split: np.ndarray,
+) -> Iterator[Shard]:
+    all_ids = list_array(
+        category_ids(categories, taxonomy)[1], categories.value_lengths().to_numpy()
+    )
+    labels = _serialise(
+        {
+            "label": list_array(label, np.ones(len(row), np.int64)),
+            "categories": all_ids.take(pa.array(row)),
+        }
+    )
+    for number, name in enumerate(SPLITS):
+        chosen = np.flatnonzero(split[row] == number).tolist()
+        of = row.tolist()
+        yield Shard("exclusive", name, [features[of[i]] + labels[i] for i in chosen])
+
+
+def _rule_based(
+    features: list[bytes], categories: pa.ListArray, taxonomy: Taxonomy, split: np.ndarray
+) -> Iterator[Shard]:
+    labels = _serialise({"labels": node_lists(categories, taxonomy)})
+    for number, name in enumerate(SPLITS):
+        chosen = np.flatnonzero(split == number).tolist()
+        yield Shard("rule_based", name, [features[i] + labels[i] for i in chosen])
+
+
+def _serialise(columns: dict[str, pa.ListArray]) -> list[bytes]:
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+    if not batch.num_rows:
+        return []
+    return example_coder.RecordBatchToExamplesEncoder().encode(batch)
+
+
+def _count(
+    categories: pa.ListArray,
+    taxonomy: Taxonomy,
+    rules: LabelRules,
+    row: np.ndarray,
+    label: np.ndarray,
+    conflicting: int,
+    split: np.ndarray,
+) -> Counter:
+    """Count examples, conflicts and what was left out.
+
+    Keys: `("exclusive", split)`, `("rule_based", split)`, `("conflicting",)`, `("dropped",)`,
+    `("unlabelled",)`, `("label", split, name)`, `("conflict", first name, second name)`.
+    """
+    labelled = np.unique(title_labels(categories, taxonomy, rules.level)[0])
+    counts: Counter = Counter()
+    counts[("conflicting",)] = conflicting
+    counts[("unlabelled",)] = len(categories) - len(labelled)
+    counts[("dropped",)] = conflicting if rules.conflicts == "drop" else 0
+    names = taxonomy.levels[rules.level]
+    for number, part in enumerate(SPLITS):
+        counts[("exclusive", part)] = int((split[row] == number).sum())
+        counts[("rule_based", part)] = int((split == number).sum()) if rules.rule_based else 0
+        found = np.bincount(label[split[row] == number], minlength=len(names))
+        counts.update({("label", part, names[i]): int(found[i]) for i in np.flatnonzero(found)})
+    counts.update(_conflict_pairs(categories, taxonomy, rules.level))
+    return counts
+
+
+def _conflict_pairs(categories: pa.ListArray, taxonomy: Taxonomy, level: str) -> Counter:
+    """Count for each pair of labels the titles that stand under both."""
+    from scipy import sparse
+
+    row, label = title_labels(categories, taxonomy, level)
+    names = taxonomy.levels[level]
+    stands = sparse.csr_matrix(
+        (np.ones(len(row), np.int64), (row, label)), (len(categories), len(names))
+    )
+    together = sparse.triu(stands.T @ stands, k=1).tocoo()
+    return Counter(
+        {
+            ("conflict", names[a], names[b]): int(n)
+            for a, b, n in zip(together.row, together.col, together.data, strict=True)
+        }
+    )

@@ -1,0 +1,124 @@
+"""From cleaned text to features, with tf.Transform: token ids and hashed n-grams.
+
+The vocabulary is not learned from a token per word, which is what makes such pipelines slow, but
+from a table of tokens and how often each occurs: `tft.vocabulary` sees each token once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
+
+from transforms.text import hash_ngrams, tokenize
+
+TEXT, TOKEN, RANK = "text", "token", "rank"
+TOKENS, NGRAMS = "tokens", "ngrams"
+VOCABULARY = "tokens"
+RESERVED_IDS = 2  # 0 pads, 1 is any token that the vocabulary lacks
+
+# What is not a feature but stays beside the features of its title.
+ALONG = {
+    "title": pa.binary(),
+    "key": pa.int64(),
+    "part": pa.int64(),
+    "categories": pa.string(),
+}
+TOKEN_COUNTS = pa.schema([("token", pa.binary()), ("count", pa.int64())])
+
+
+def make_preprocessing_fn(
+    *, vocabulary_size: int, length: int, strip: str, sizes: Sequence[int], buckets: int
+) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.RaggedTensor]]:
+    """Return the function that tf.Transform traces.
+
+    It takes `text` [batch], and while it is analysed `token` and `rank` [batch]; it gives
+    `tokens` int64 [batch, (at most length)] and `ngrams` int64 [batch, (n-grams)].
+    """
+
+    def preprocessing_fn(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        vocabulary = tft.vocabulary(
+            inputs[TOKEN],
+            weights=inputs[RANK],
+            top_k=vocabulary_size - RESERVED_IDS,
+            vocab_filename=VOCABULARY,
+        )
+        words = tokenize(inputs[TEXT], strip=strip)
+        ids = tft.apply_vocabulary(words[:, :length], vocabulary, default_value=-1)
+        known = ids.with_values(
+            tf.where(ids.values < 0, np.int64(1), ids.values + np.int64(RESERVED_IDS))
+        )
+        return {TOKENS: known, NGRAMS: hash_ngrams(words, sizes=sizes, buckets=buckets)}
+
+    return preprocessing_fn
+
+
+def input_config() -> tensor_adapter.TensorAdapterConfig:
+    """Say how the columns of the analysis become tensors of shape [batch]."""
+    return _config({TEXT: tf.string, TOKEN: tf.string, RANK: tf.float32})
+
+
+def text_config() -> tensor_adapter.TensorAdapterConfig:
+    """Say how the column `text` becomes a tensor; the columns `ALONG` only go along."""
+    return _config({TEXT: tf.string}, ALONG)
+
+
+def _config(
+    tensors: Mapping[str, tf.DType], along: Mapping[str, pa.DataType] | None = None
+) -> tensor_adapter.TensorAdapterConfig:
+    arrow = {tf.string: pa.binary(), tf.float32: pa.float32()}
+    fields = [(name, pa.list_(arrow[dtype])) for name, dtype in tensors.items()]
+    fields += [(name, pa.list_(dtype)) for name, dtype in (along or {}).items()]
+    spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in tensors.items()}
+    representations = tensor_representation_util.InferTensorRepresentationsFromMixedSchema(
+        tft.DatasetMetadata.from_feature_spec(spec).schema
+    )
+    return tensor_adapter.TensorAdapterConfig(pa.schema(fields), representations)
+
+
+def vocabulary_batch(tokens: pa.Array) -> pa.RecordBatch:
+    """Return what the analysis reads: tokens from the most frequent to the least.
+
+    tf.Transform sorts by weight; a rank, unlike a count beyond 2^24, is exact as a float32.
+    """
+    rank = np.arange(len(tokens), 0, -1, dtype=np.float32)
+    nothing = pa.array([b""] * len(tokens), pa.binary())
+    return _lists({TEXT: nothing, TOKEN: tokens, RANK: pa.array(rank)})
+
+
+def text_batch(text: pa.Array, *, categories: pa.ListArray, **along: pa.Array) -> pa.RecordBatch:
+    """Return what the transformation reads: cleaned texts, with the columns `ALONG`."""
+    flat = _lists({TEXT: text, "title": text, **along})
+    return pa.RecordBatch.from_arrays(
+        [*flat.columns, categories], [*flat.schema.names, "categories"]
+    )
+
+
+def _lists(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """Put each value into a list of its own: what TFX's tensor adapter takes."""
+    size = len(next(iter(columns.values())))
+    offsets = pa.array(np.arange(size + 1, dtype=np.int32))
+    arrays = [pa.ListArray.from_arrays(offsets, column) for column in columns.values()]
+    return pa.RecordBatch.from_arrays(arrays, list(columns))
+
+
+def merge_token_counts(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Add up the counts of each token over batches of `TOKEN_COUNTS`."""
+    table = pa.Table.from_batches(batches, TOKEN_COUNTS)
+    merged = table.group_by("token", use_threads=False).aggregate([("count", "sum")])
+    return _one_batch(merged.rename_columns({"count_sum": "count"}).select(["token", "count"]))
+
+
+def most_frequent(counts: pa.RecordBatch, top_k: int) -> pa.RecordBatch:
+    """Return the `top_k` tokens by falling count; ties go by the token."""
+    order = [("count", "descending"), ("token", "ascending")]
+    return _one_batch(pa.Table.from_batches([counts]).sort_by(order).slice(0, top_k))
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.cast(TOKEN_COUNTS).combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], TOKEN_COUNTS)

@@ -1,0 +1,81 @@
+"""TensorFlow graphs over Arrow columns, traced once per process and setting."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import pyarrow as pa
+import tensorflow as tf
+
+from configs.settings import TextSettings
+from transforms.features import TOKEN_COUNTS
+from transforms.text import clean_title, keyed_hash, tokenize
+
+_STRINGS = [tf.TensorSpec([None], tf.string)]
+
+
+def to_tensor(column: pa.Array) -> tf.Tensor:
+    """Return a string or binary column [n] as a string tensor [n]."""
+    return tf.constant(column.cast(pa.binary()).to_numpy(zero_copy_only=False), tf.string)
+
+
+def from_tensor(tensor: tf.Tensor) -> pa.Array:
+    """Return a string tensor [n] as a binary column [n]."""
+    return pa.array(tensor.numpy(), pa.binary())
+
+
+def clean_and_hash(title: pa.Array, text: TextSettings, key: int) -> tuple[pa.Array, pa.Array]:
+    """Return the cleaned texts, binary [n], and their keyed hashes, int64 [n]."""
+    cleaned, keys = cleaning_graph(text, key)(to_tensor(title))
+    return from_tensor(cleaned), pa.array(keys.numpy())
+
+
+def unique_tokens(text: pa.Array, strip: str) -> pa.RecordBatch:
+    """Return the distinct tokens of cleaned texts and their counts, as `TOKEN_COUNTS`."""
+    tokens, counts = counting_graph(strip)(to_tensor(text))
+    return pa.RecordBatch.from_arrays(
+        [from_tensor(tokens), pa.array(counts.numpy())], schema=TOKEN_COUNTS
+    )
+
+
+def cleaning_of(text: TextSettings) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return `clean_title` with these settings."""
+    return functools.partial(
+        clean_title,
+        lower_case=text.lower_case,
+        replace=[(rule.find, rule.replace) for rule in text.replace],
+        drop_single_letters=text.drop_single_letters,
+    )
+
+
+@functools.cache
+def _cleaning_graph(document: str, key: int) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    clean = cleaning_of(TextSettings.model_validate_json(document))
+
+    @tf.function(input_signature=_STRINGS)
+    def run(title: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        text = clean(title)
+        return text, keyed_hash(text, key)
+
+    return run
+
+
+def cleaning_graph(
+    text: TextSettings, key: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return the graph from titles [n] to cleaned texts [n] and hashes [n]."""
+    return _cleaning_graph(text.model_dump_json(), key)
+
+
+@functools.cache
+def counting_graph(strip: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return the graph from cleaned texts [n] to distinct tokens [m] and counts int64 [m]."""
+
+    @tf.function(input_signature=_STRINGS)
+    def run(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        words = tokenize(text, strip=strip).values
+        found = tf.unique_with_counts(tf.boolean_mask(words, words != ""), out_idx=tf.int64)
+        return found.y, found.count
+
+    return run

@@ -1,0 +1,99 @@
+"""The one text path: cleaning, tokens and n-grams as TensorFlow string operations.
+
+Preprocessing, training and, inside the exported graph, prediction all call these functions.
+Each takes a string tensor of shape [batch] (UTF-8) and can be traced into a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from transforms.text_keys import KEY_BITS
+
+# What Python's `\s` and `str.strip` take for white space; RE2's own `\s` is ASCII only.
+_NOT_PLAIN_SPACES = (
+    r"\t-\r\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+)
+_SPACE = f"[ {_NOT_PLAIN_SPACES}]"
+_EDGES = f"^{_SPACE}+|{_SPACE}+$"
+# A lone space is left alone: matching it would cost more than all the rest of the cleaning.
+_RUNS = f"[{_NOT_PLAIN_SPACES}]{_SPACE}*| {_SPACE}+"
+# RE2 has neither look-around nor a Unicode `\b`: the neighbours are matched and put back.
+_SINGLE_LETTER = r"(^|[^\pL\pN_])[a-zA-Z]($|[^\pL\pN_])"
+# Scripts written without spaces between words: each character stands for itself.
+_UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
+
+
+_MULTIPLIER = 0x5851F42D4C957F2D  # Knuth's MMIX linear congruential multiplier
+
+
+def clean_title(
+    title: tf.Tensor,
+    *,
+    lower_case: bool,
+    replace: Sequence[tuple[str, str]],
+    drop_single_letters: bool,
+) -> tf.Tensor:
+    """Clean titles [batch] -> [batch], in the order of the course notebook.
+
+    `"Sony 49""-Class | A TV"` read as `Sony 49"-Class | A TV` gives `sony 49 class tv`.
+    `replace` holds pairs of an RE2 pattern and what stands for it.
+    """
+    text = lower(title) if lower_case else title
+    for pattern, replacement in replace:
+        text = tf.strings.regex_replace(text, pattern, replacement)
+    text = tf.strings.regex_replace(text, _EDGES, "")
+    if drop_single_letters:
+        for _ in range(2):  # neighbours share the character between them: `a b` needs two passes
+            text = tf.strings.regex_replace(text, _SINGLE_LETTER, r"\1\2")
+    return tf.strings.regex_replace(text, _RUNS, " ")
+
+
+def lower(text: tf.Tensor) -> tf.Tensor:
+    """Lower-case UTF-8 text [batch]; only rows beyond ASCII pay for Unicode's rules."""
+    text = tf.strings.lower(text)
+    beyond = tf.where(tf.strings.length(text) != tf.strings.length(text, unit="UTF8_CHAR"))
+    lowered = tf.strings.lower(tf.gather_nd(text, beyond), encoding="utf-8")
+    return tf.tensor_scatter_nd_update(text, beyond, lowered)
+
+
+def keyed_hash(text: tf.Tensor, key: int) -> tf.Tensor:
+    """Return SipHash-2-4 of the text under `key`, int64 [batch] in [0, 2^62).
+
+    It decides the split, the shard and the order of a title on every machine alike.
+    """
+    return tf.strings.to_hash_bucket_strong(text, 1 << KEY_BITS, [key, ~key & ((1 << 63) - 1)])
+
+
+def tokenize(text: tf.Tensor, *, strip: str) -> tf.RaggedTensor:
+    """Cut cleaned text [batch] into tokens, strings [batch, (words)].
+
+    `sony 49 class, tv` gives `[sony, 49, class, tv]`. What matches `strip` is removed; scripts
+    that do not space their words are cut into characters. Text without a word has one empty token.
+    """
+    if strip:
+        text = tf.strings.regex_replace(text, strip, "")
+    text = tf.strings.regex_replace(text, _UNSPACED, r" \1 ")
+    text = tf.strings.regex_replace(text, "  +", " ")
+    return tf.strings.split(tf.strings.strip(text), " ")
+
+
+def hash_ngrams(tokens: tf.RaggedTensor, *, sizes: Sequence[int], buckets: int) -> tf.RaggedTensor:
+    """Return one bucket per n-gram, int64 [batch, (n-grams)]: size by size, in reading order.
+
+    An n-gram's hash is that of its first n-1 words times a constant, plus that of its last word,
+    modulo 2^64; the hashing trick: Weinberger et al. 2009, https://arxiv.org/abs/0902.2206.
+    """
+    words = tokens.with_values(tf.strings.to_hash_bucket_fast(tokens.values, (1 << 63) - 1))
+    grams, found = words, []
+    for size in range(1, max(sizes) + 1):
+        if size > 1:
+            shorter = grams[:, :-1]
+            last = words[:, size - 1 :]
+            grams = shorter.with_values(shorter.values * _MULTIPLIER + last.values)
+        if size in sizes:
+            found.append(grams)
+    hashed = tf.concat(found, axis=1)
+    return hashed.with_values(tf.math.floormod(hashed.values, buckets))
