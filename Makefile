@@ -23,6 +23,10 @@ PINS := awk -v names="$$names" -v only="$${only:-1}" \
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean
 
+ifneq ($(and $(filter bench,$(MAKECMDGOALS)),$(if $(INPUT),,missing)),)
+$(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
+endif
+
 help: ## say what there is
 	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
@@ -42,7 +46,6 @@ lint: $(VENV)/.installed ## check style and types: ruff, mypy
 	@$(BIN)/mypy
 
 bench: $(VENV)/.fasttext ## measure against other tools: make bench INPUT=DIR [ROWS=N]
-	@test -n "$(INPUT)" || { echo "bench needs a folder of category files: make bench INPUT=DIR [ROWS=N]" >&2; exit 2; }
 	@for name in preprocess train predict; do \
 		echo "Running benchmarks/$$name.py on $(INPUT)$(if $(ROWS), ($(ROWS) rows))"; \
 		$(BIN)/python benchmarks/$$name.py --input "$(INPUT)" $(if $(ROWS),--rows $(ROWS)) || exit; \
@@ -83,7 +86,7 @@ $(VENV)/.fasttext: $(VENV)/.installed
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Aisle needs Python 3.11, and found none; name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@$(PYTHON) -c $(IS_3_11) || { echo "Aisle needs Python 3.11; $(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; exit 2; }
+	@$(PYTHON) -c $(IS_3_11) 2>/dev/null || { echo "Aisle needs Python 3.11; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo no Python)" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 2; }
 	@echo "Making the environment $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
+ROOMS = ("aisle", "configs", "pipelines", "trainer", "transforms")
 
 
 def read_version() -> str:
@@ -67,7 +68,7 @@ setup(
     # 3.11 is what requirements.lock is resolved for and what is tested; Beam's workers must run the
     # same minor version as the machine that starts them.
     python_requires=">=3.11,<3.12",
-    packages=["aisle", "configs", "pipelines", "trainer", "transforms"],
+    packages=find_packages(include=[f"{room}{end}" for room in ROOMS for end in ("", ".*")]),
     package_data={"configs": ["*.yaml"], "trainer": ["templates/*"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -12,20 +12,12 @@ from configs.errors import UsageError
 from configs.settings import CategorySettings, Settings, SourceSettings
 from pipelines import storage
 from pipelines.progress import ProgressLog
+from pipelines.rejects import EMPTY_FILE, REJECTED, rejects_batch
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
 from transforms.categories import category_of_file
 from transforms.csv_records import RejectedRow
 from transforms.title_steps import EMPTY_TITLE, READ, REJECTS
 
-REJECTED = pa.schema(
-    [
-        ("source", pa.string()),
-        ("line", pa.int64()),
-        ("reason", pa.string()),
-        ("raw", pa.binary()),
-    ]
-)
-EMPTY_FILE = "the file is empty"
 NO_CATEGORY = "no category"
 TITLE = "title"
 
@@ -201,13 +193,6 @@ def empty_titles(rows: pa.RecordBatch, sources: list[str]) -> pa.RecordBatch:
         ],
         schema=REJECTED,
     )
-
-
-def rejects_batch(rejects: list[RejectedRow]) -> pa.RecordBatch:
-    """Return the rejects as a batch of `REJECTED`."""
-    columns = zip(*rejects, strict=True)
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, REJECTED, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=REJECTED)
 
 
 def _nothing() -> pa.RecordBatch:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow_transform.beam as tft_beam
 
 from configs.artifacts import RunArtifacts, shard_name
@@ -17,14 +16,13 @@ from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.category_files import (
-    EMPTY_FILE,
     CategoryFile,
     ReadCategoryFiles,
     empty_titles,
     find_category_files,
 )
 from pipelines.progress import ProgressLog, show_progress
-from pipelines.rejects import WriteRejects
+from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
 from pipelines.shards import write_tfrecords
 from pipelines.stage import Outcome, run_stage
@@ -145,7 +143,7 @@ def build(
         settings, taxonomy, f"{work}/tfrecords", log
     )
     counts = (
-        (distinct[STATS], written, rejects | "Count the rejects" >> beam.Map(_count_rejects))
+        (distinct[STATS], written, rejects | "Count the rejects" >> beam.Map(count_reasons))
         | "All counts" >> beam.Flatten()
         | "Add them up" >> beam.CombineGlobally(AddCounters())
     )
@@ -268,16 +266,3 @@ class _WriteShards(OverlappedDoFn):
                 write_tfrecords(path, shard.examples, self._compression_level)
         self._log.add("titles written", titles.num_rows)
         return [counts]
-
-
-def _count_rejects(rejects: pa.RecordBatch) -> Counter:
-    counts: Counter = Counter()
-    for reason, count in _pairs(pc.value_counts(rejects.column("reason"))):
-        counts[("empty_files",) if reason == EMPTY_FILE else ("rejected", reason)] += count
-    return counts
-
-
-def _pairs(found: pa.StructArray) -> Iterator[tuple[str, int]]:
-    yield from zip(
-        found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True
-    )

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import transforms.batches  # noqa: F401  registers the coder of record batches
 from pipelines import storage
-from pipelines.category_files import REJECTED
+from transforms.csv_records import RejectedRow
+
+REJECTED = pa.schema(
+    [
+        ("source", pa.string()),
+        ("line", pa.int64()),
+        ("reason", pa.string()),
+        ("raw", pa.binary()),
+    ]
+)
+EMPTY_FILE = "the file is empty"
 
 
 class WriteRejects(beam.PTransform):
@@ -36,7 +48,7 @@ class WriteRejects(beam.PTransform):
 
 def _by_source(batch: pa.RecordBatch, parts: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     for source in batch.column("source").unique():
-        rows = batch.filter(pa.compute.equal(batch.column("source"), source))
+        rows = batch.filter(pc.equal(batch.column("source"), source))
         yield zlib.crc32(source.as_py().encode("utf-8", "surrogateescape")) % parts, rows
 
 
@@ -48,3 +60,19 @@ def _write(element: tuple[int, Iterable[pa.RecordBatch]], folder: str, parts: in
     with storage.open_output(path) as file:
         pq.write_table(table, file)
     return table.num_rows
+
+
+def rejects_batch(rejects: list[RejectedRow]) -> pa.RecordBatch:
+    """Return the rejects as a batch of `REJECTED`."""
+    columns = zip(*rejects, strict=True)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, REJECTED, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=REJECTED)
+
+
+def count_reasons(rejects: pa.RecordBatch) -> Counter:
+    """Count rejects: `("rejected", reason)`, and `("empty_files",)`, which held no record."""
+    found = pc.value_counts(rejects.column("reason"))
+    pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
+    return Counter(
+        {("empty_files",) if why == EMPTY_FILE else ("rejected", why): n for why, n in pairs}
+    )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from configs.errors import UsageError
 from configs.artifacts import RunArtifacts, Split
+from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
 _SPECS: dict[str, object] = {
@@ -30,9 +30,16 @@ def shard_files(artifacts: RunArtifacts, split: Split) -> list[str]:
     return files
 
 
+def parse_examples(
+    serialised: tf.Tensor, features: Sequence[str]
+) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """Return the named features of serialised examples [n], dense [n] or ragged [n, (m)]."""
+    return tf.io.parse_example(serialised, {name: _SPECS[name] for name in features})
+
+
 def read_examples(
     files: Sequence[str],
-    features: Sequence[str],
+    features: Sequence[str] | None,
     *,
     batch_size: int,
     shuffle: tuple[int, int] | None = None,
@@ -41,15 +48,17 @@ def read_examples(
 ) -> tf.data.Dataset:
     """Return batches of the named features: a dict of tensors [batch] and ragged [batch, (n)].
 
+    Without features, batches of examples as they were written, strings [batch].
+
     `shuffle` is a buffer size in examples and a seed, from which the order of the shards and that
     of the examples within the buffer follow; without it, examples come in the order of the files.
     The first `skip` batches are passed over unread; `rows` above 0 takes only so many examples.
     """
-    names = tf.data.Dataset.from_tensor_slices(list(files))
+    paths = tf.data.Dataset.from_tensor_slices(list(files))
     if shuffle is not None:
-        names = names.shuffle(len(files), seed=shuffle[1])
-    records = names.interleave(
-        lambda name: tf.data.TFRecordDataset(name, "GZIP", buffer_size=1 << 20),
+        paths = paths.shuffle(len(files), seed=shuffle[1])
+    records = paths.interleave(
+        lambda path: tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20),
         cycle_length=min(4, len(files)) if shuffle is not None else 1,
         block_length=64,
         num_parallel_calls=2 if shuffle is not None else 1,
@@ -59,10 +68,8 @@ def read_examples(
         records = records.shuffle(shuffle[0], seed=shuffle[1])
     if rows:
         records = records.take(rows)
-    specs = {name: _SPECS[name] for name in features}
-    return (
-        records.batch(batch_size)
-        .skip(skip)
-        .map(lambda batch: tf.io.parse_example(batch, specs), num_parallel_calls=2)
-        .prefetch(8)
-    )
+    batches = records.batch(batch_size).skip(skip)
+    if features is not None:
+        names = tuple(features)
+        batches = batches.map(lambda b: parse_examples(b, names), num_parallel_calls=2)
+    return batches.prefetch(8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from configs.settings import TextSettings
+from trainer.dataset import parse_examples
 from transforms.features import RANK, TEXT, TOKEN
 from transforms.graphs import cleaning_of
 
@@ -49,20 +50,33 @@ class TitleClassifier(tf.Module):
 
         `label` [n] and `probability` [n] are the first of each.
         """
+        found = self.score(title)
+        labels = tf.gather(self.names, found["classes"])
+        return {
+            "label": labels[:, 0],
+            "probability": found["probabilities"][:, 0],
+            "labels": labels,
+            "probabilities": found["probabilities"],
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="title")])
+    def score(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return `classes` int32 [n, k], positions in `names`, and `probabilities` [n, k]."""
         text = self._clean(title)
         blank = tf.zeros_like(text)
         rank = tf.zeros(tf.shape(text), tf.float32)
-        found = self.transform({TEXT: text, TOKEN: blank, RANK: rank})
-        logits = self._forward({name: as_ragged(found[name]) for name in self.features})
+        return self._top(self.transform({TEXT: text, TOKEN: blank, RANK: rank}))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="example")])
+    def score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the same for serialised examples [n], as the shards hold them."""
+        return self._top(parse_examples(example, self.features))
+
+    def _top(self, features: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        logits = self._forward({name: as_ragged(features[name]) for name in self.features})
         probability = tf.nn.softmax(tf.cast(logits, tf.float32))
         top = tf.math.top_k(probability, k=self.top_k)
-        labels = tf.gather(self.names, top.indices)
-        return {
-            "label": labels[:, 0],
-            "probability": top.values[:, 0],
-            "labels": labels,
-            "probabilities": top.values,
-        }
+        return {"classes": top.indices, "probabilities": top.values}
 
 
 def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
@@ -74,8 +88,11 @@ def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
 
 def save_classifier(classifier: TitleClassifier, folder: str, description: dict[str, Any]) -> None:
     """Write the classifier and what it is to a folder."""
-    tf.saved_model.save(
-        classifier, f"{folder}/{SAVED_MODEL}", signatures={"serving_default": classifier.__call__}
-    )
+    signatures = {
+        "serving_default": classifier.__call__,
+        "score": classifier.score,
+        "score_examples": classifier.score_examples,
+    }
+    tf.saved_model.save(classifier, f"{folder}/{SAVED_MODEL}", signatures=signatures)
     with tf.io.gfile.GFile(f"{folder}/{DESCRIPTION}", "w") as file:
         file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")

@@ -74,7 +74,7 @@ def train_fingerprint(settings: Settings) -> str:
         settings.training.model_dump(exclude={"devices", "checkpoint_seconds"}),
         hyper_parameters(settings),
         settings.text,
-        {"top_k": settings.dump.top_k},
+        {"top_k": max(settings.dump.top_k, settings.evaluation.top_k)},
     )
 
 
@@ -121,7 +121,7 @@ def _train(
         transform,
         settings.text,
         setup.labels.names,
-        settings.dump.top_k,
+        max(settings.dump.top_k, settings.evaluation.top_k),
     )
     save_classifier(classifier, export, _description(settings, artifacts, examples, figures))
     return figures

@@ -79,3 +79,9 @@ def counting_graph(strip: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tens
         return found.y, found.count
 
     return run
+
+
+@functools.cache
+def hash_graph() -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the graph from strings [n] to their hashes, int64 [n], under a key of zero."""
+    return tf.function(functools.partial(keyed_hash, key=0), input_signature=_STRINGS)

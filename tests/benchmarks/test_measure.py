@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import RunFailed, last_json, measure, measure_median
+from benchmarks.measure import Measurement, RunFailed, last_json, measure, measure_median
 
 BIG = 200 * 2**20
-HOLD = f"import time; block = bytearray(b'x') * {BIG}; time.sleep(0.5)"
+HOLD = f"block = bytearray(b'x') * {BIG}; sum(block[: 1 << 25])"  # long enough for a few samples
 PARENT = f"""
 import json, subprocess, sys
 subprocess.run([sys.executable, "-c", {HOLD!r}], check=True)
@@ -16,10 +17,10 @@ print("noise")
 print(json.dumps({{"records": 3, "seconds": 9}}))
 """
 SHARED = f"""
-import os, time
+import os
 block = bytearray(b"x") * {BIG}
 if not os.fork():
-    time.sleep(0.5)
+    sum(block[: 1 << 25])
     os._exit(0)
 os.wait()
 """
@@ -44,16 +45,19 @@ def test_a_command_that_fails_says_what_it_wrote_to_standard_error() -> None:
         )
 
 
-def test_each_repeat_gets_a_new_folder_and_the_median_counts(tmp_path: Path) -> None:
-    code = "import json, sys, time; time.sleep(float(sys.argv[2])); print(json.dumps(sys.argv[1]))"
-    seen: list[Path] = []
+def test_each_repeat_gets_a_new_folder_and_the_median_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([5.0, 1.0, 3.0])
+    seen: list[Sequence[str]] = []
 
-    def command(folder: Path) -> list[str]:
-        seen.append(folder)
-        return [sys.executable, "-c", code, str(folder), "0"]
+    def fake(command: Sequence[str]) -> Measurement:
+        seen.append(command)
+        return Measurement(next(seconds), 0.0, 0, {})
 
-    measure_median(command, tmp_path, 3)
-    assert len(set(seen)) == 3
+    monkeypatch.setattr("benchmarks.measure.measure", fake)
+    assert measure_median(lambda folder: [str(folder)], tmp_path, 3).seconds == 3
+    assert len({word for command in seen for word in command}) == 3
 
 
 @pytest.mark.parametrize("text", ["", "plain words", '{"a": 1}\nafter', "[1]"])

@@ -1,0 +1,80 @@
+"""Tables at the end of a command, on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show_figures(title: str, figures: Mapping[str, Any]) -> None:
+    """Show one stage's figures; what is a list, or nested deeper than once, stays in the JSON."""
+    table = Table(title=title, show_header=False, title_justify="left")
+    for name, value in _rows(figures):
+        table.add_row(name, value)
+    _console().print(table)
+    _say_if_done_before(title, figures)
+
+
+def show_chain(figures: Mapping[str, Any]) -> None:
+    """Show what a data team asks of a run: records, accuracy, labels, seconds, where to look."""
+    table = Table(title="run", show_header=False, title_justify="left")
+    for name, value in _chain_rows(figures):
+        table.add_row(name, value)
+    console = _console()
+    console.print(table)
+    for stage in figures:
+        if isinstance(figures[stage], Mapping):
+            _say_if_done_before(stage, figures[stage])
+    console.print(f"report:  {figures['evaluate']['report']}", soft_wrap=True)
+    if "write-labels" in figures:
+        console.print(f"labels:  {figures['write-labels']['query']}", soft_wrap=True, markup=False)
+
+
+def _chain_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    counts, scores = figures["preprocess"], figures["evaluate"]
+    for name in ("records", "rejected", "duplicates", "examples"):
+        yield name, _shown(counts[name])
+    for name in ("dropped_conflicts", "unlabelled"):
+        if counts[name]:
+            yield name, _shown(counts[name])
+    yield f"accuracy, {figures['train']['model']}", _shown(scores["accuracy"])
+    for name, accuracy in scores["baselines"].items():
+        yield f"accuracy, {name}", _shown(accuracy)
+    if "predict" in figures:
+        labels = figures["write-labels"]
+        yield "products labelled", _shown(figures["predict"]["predictions"])
+        yield "labels written", _shown(labels["inserted"] + labels["changed"])
+        yield "labels unchanged", _shown(labels["unchanged"])
+    for stage, of_stage in figures.items():
+        if isinstance(of_stage, Mapping):
+            yield f"seconds, {stage}", _shown(of_stage["seconds"])
+    yield "seconds, all", _shown(figures["seconds"])
+
+
+def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            for inner, inner_value in value.items():
+                yield f"{name}: {inner}", _shown(inner_value)
+        elif not isinstance(value, list):
+            yield name, _shown(value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4f}" if abs(value) <= 1 else f"{value:,.1f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def _say_if_done_before(stage: str, figures: Mapping[str, Any]) -> None:
+    if figures.get("done_before"):
+        _console().print(f"{stage}: finished before, from the same input and config; nothing done")
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)

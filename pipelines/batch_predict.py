@@ -1,0 +1,219 @@
+"""From a product dump to Parquet: a label for each product, with where it comes from."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.artifacts import RunArtifacts
+from configs.loading import fingerprint
+from configs.settings import DumpSettings, Settings
+from pipelines import storage
+from pipelines.dumps import REJECTS, DumpFile, ReadDump, find_dump_files
+from pipelines.progress import ProgressLog, show_progress
+from pipelines.rejects import WriteRejects, count_reasons
+from pipelines.runner import pipeline_options
+from pipelines.stage import Outcome, require_manifest, run_stage
+from transforms.overlap import OverlappedDoFn
+from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
+from transforms.title_steps import AddCounters
+from transforms.titles import cut_by_key
+
+_COUNTS = "counts.json"
+
+
+def batch_predict(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    dump: str,
+    dump_id: str,
+    model: str,
+    *,
+    beam_arguments: Sequence[str] = (),
+    force: bool = False,
+) -> Outcome:
+    """Run the stage on the dump with the export named `model`; return its manifest.
+
+    Raises `UsageError` where the model is not exported, or the dump cannot be read.
+    """
+    options = pipeline_options(settings.pipeline, beam_arguments)
+    export = artifacts.exports(model)
+    require_manifest(export, "train")
+    provenance = _provenance(export)
+    files, dump_fingerprint = find_dump_files(dump, settings.dump)
+
+    def body(work: str) -> dict[str, Any]:
+        log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
+        with (
+            show_progress("predict", log, {}),
+            beam.Pipeline(options=options) as pipeline,
+        ):
+            build(pipeline, files, settings.dump, f"{export}/model", provenance, work, log)
+        return _figures(json.loads(storage.read_bytes(f"{work}/{_COUNTS}")), provenance)
+
+    return run_stage(
+        "predict",
+        body,
+        folders={"predictions": artifacts.predictions(dump_id)},
+        work=f"{artifacts.work}/{dump_id}",
+        input_fingerprint=dump_fingerprint,
+        config_fingerprint=fingerprint(settings.dump, vars(provenance)),
+        force=force,
+    )
+
+
+def _provenance(export: str) -> Provenance:
+    found = json.loads(storage.read_bytes(f"{export}/model.json"))
+    return Provenance(
+        run_id=found["run_id"],
+        model=found["model"],
+        model_fingerprint=found["model_fingerprint"],
+        config_fingerprint=found["config_fingerprint"],
+        transform_fingerprint=found["transform_fingerprint"],
+    )
+
+
+def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
+    rejected = sum(n for key, n in counts.items() if key.startswith("rejected"))
+    rows = counts.get("rows", 0) + rejected
+    predictions = counts.get("predictions", 0)
+    repeated = counts.get("repeated_ids", 0)
+    if rows != predictions + rejected + repeated:
+        raise RuntimeError(
+            f"predict lost rows: {rows} read, {predictions} predicted, {rejected} rejected, "
+            f"{repeated} repeated"
+        )
+    return {
+        "rows": rows,
+        "rejected": rejected,
+        "repeated_ids": repeated,
+        "predictions": predictions,
+        "model": provenance.model,
+    }
+
+
+def build(
+    pipeline: beam.Pipeline,
+    files: Sequence[DumpFile],
+    settings: DumpSettings,
+    model: str,
+    provenance: Provenance,
+    work: str,
+    log: ProgressLog,
+) -> None:
+    """Lay out the pipeline; everything it makes lies below `work`."""
+    shards = settings.num_shards
+    read = (
+        pipeline
+        | "List the files" >> beam.Create(list(files))
+        | "Spread the files" >> beam.Reshuffle()
+        | "Read the rows" >> ReadDump(settings, log)
+    )
+    counts = (
+        read.rows
+        | "Hash the ids"
+        >> beam.ParDo(_CutById(shards)).with_output_types(tuple[int, pa.RecordBatch])
+        | "Group by id" >> beam.GroupByKey()
+        | "Predict and write"
+        >> beam.ParDo(_PredictPart(model, provenance, settings, f"{work}/predictions", log))
+    )
+    rejects = read[REJECTS]
+    rejects | "Keep the rejects" >> WriteRejects(f"{work}/predictions/rejected", shards)
+    (
+        (
+            counts,
+            read.rows | "Count the rows" >> beam.Map(lambda b: Counter({("rows",): b.num_rows})),
+            rejects | "Count the rejects" >> beam.Map(count_reasons),
+        )
+        | "All counts" >> beam.Flatten()
+        | "Add them up" >> beam.CombineGlobally(AddCounters())
+        | "Write the counts" >> beam.Map(_write_counts, f"{work}/{_COUNTS}")
+    )
+
+
+class _CutById(OverlappedDoFn):
+    """Adds the keyed hash of the id as `key`, and cuts the batch by it."""
+
+    def __init__(self, parts: int) -> None:
+        self._parts = parts
+
+    def work(self, batch: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:
+        from transforms.graphs import hash_graph, to_tensor
+
+        keys = hash_graph()(to_tensor(batch.column("id")))
+        keyed = batch.append_column("key", pa.array(keys.numpy()))
+        return list(cut_by_key(keyed, self._parts))
+
+
+class _PredictPart(OverlappedDoFn):
+    """Keeps the last row of each id, scores its title, and writes one Parquet file a part."""
+
+    def __init__(
+        self,
+        model: str,
+        provenance: Provenance,
+        settings: DumpSettings,
+        folder: str,
+        log: ProgressLog,
+    ) -> None:
+        self._model, self._provenance, self._folder = model, provenance, folder
+        self._of, self._batch_rows, self._log = settings.num_shards, settings.batch_rows, log
+        self._top_k = settings.top_k
+
+    def setup(self) -> None:
+        load_classifier(self._model)
+
+    def work(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> list[Counter]:
+        part, batches = element
+        rows = pa.Table.from_batches(list(batches)).combine_chunks().to_batches()[0]
+        kept = last_rows(rows)
+        path = f"{self._folder}/part-{part:05d}-of-{self._of:05d}.parquet"
+        with storage.open_output(path) as file, pq.ParquetWriter(file, PREDICTIONS) as writer:
+            for begin in range(0, kept.num_rows, self._batch_rows):
+                batch = kept.slice(begin, self._batch_rows)
+                writer.write_batch(score(batch, self._model, self._top_k, self._provenance))
+                self._log.add("titles labelled", batch.num_rows)
+        repeated = rows.num_rows - kept.num_rows
+        return [Counter({("predictions",): kept.num_rows, ("repeated_ids",): repeated})]
+
+
+def score(rows: pa.RecordBatch, model: str, top_k: int, provenance: Provenance) -> pa.RecordBatch:
+    """Return the predictions of rows with `id` and `title`, as a batch of `PREDICTIONS`."""
+    from transforms.graphs import hash_graph, to_tensor
+
+    classifier, names = load_classifier(model)
+    titles = to_tensor(rows.column("title"))
+    found = classifier(title=titles)
+    return predictions_batch(
+        rows.column("id"),
+        hash_graph()(titles).numpy(),
+        found["classes"].numpy()[:, :top_k],
+        found["probabilities"].numpy()[:, :top_k],
+        names,
+        provenance,
+    )
+
+
+@functools.cache
+def load_classifier(model: str) -> tuple[Any, pa.Array]:
+    """Load an export once a process; return its scoring signature and its class names."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(model)
+    names = pa.array(np.char.decode(loaded.names.numpy().astype(bytes), "utf-8").tolist())
+    score_signature = loaded.signatures["score"]
+    score_signature.keep_alive = loaded  # the signature alone does not hold its variables
+    return score_signature, names
+
+
+def _write_counts(counts: Counter, path: str) -> None:
+    plain = {":".join(map(str, key)): count for key, count in counts.items()}
+    storage.write_bytes(path, json.dumps(plain).encode())
