@@ -115,8 +115,10 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
     ),
     "preprocess": (
         "turn category files into training examples",
-        f"aisle preprocess --config {_CONFIG} --input catalogue --prefix out --run-id monday "
-        "-- --direct_num_workers=2",
+        (
+            f"aisle preprocess --config {_CONFIG} --input catalogue --prefix out --run-id monday "
+            "-- --direct_running_mode=in_memory"
+        ),
         _preprocess,
     ),
     "train": (
@@ -131,8 +133,10 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
     ),
     "predict": (
         "label a product dump with an exported model",
-        f"aisle predict --config {_CONFIG} --prefix out --run-id monday --dump new.csv "
-        "--dump-id 2026-11-21",
+        (
+            f"aisle predict --config {_CONFIG} --prefix out --run-id monday --dump new.csv "
+            "--dump-id 2026-11-21"
+        ),
         _predict,
     ),
     "write-labels": (
@@ -142,8 +146,10 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
     ),
     "run": (
         "the chain: preprocess, train, evaluate, and with --dump predict and write-labels",
-        f"aisle run --config {_CONFIG} --input catalogue --prefix out --run-id monday "
-        "--dump new.csv --dump-id 2026-11-21",
+        (
+            f"aisle run --config {_CONFIG} --input catalogue --prefix out --run-id monday "
+            "--dump new.csv --dump-id 2026-11-21"
+        ),
         _run,
     ),
 }

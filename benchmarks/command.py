@@ -22,7 +22,16 @@ from configs.errors import UsageError
 
 DEFAULT_CONFIG = ROOT / "configs" / "amazon_ads.yaml"
 RUN_ID = "bench"
-notes = Console(stderr=True)
+PLAIN_WIDTH = 120  # of a table in a file
+
+
+def console(stderr: bool) -> Console:
+    """Return where tables go: standard error where standard output is kept for JSON."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else PLAIN_WIDTH)
+
+
+notes = console(stderr=True)
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
@@ -99,13 +108,13 @@ def aisle(
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], as_json: bool) -> None:
-    """Print a table: on standard output, or on standard error where that is kept for JSON."""
+    """Print a table, on standard error if `as_json`."""
     table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=not number)
     for row in rows:
         table.add_row(*row)
-    (notes if as_json else Console()).print(table)
+    console(as_json).print(table)
 
 
 def print_json(figures: dict[str, Any]) -> None:

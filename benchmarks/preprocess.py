@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.command import (
     aisle,
     check,
+    console,
     finish,
     make_parser,
     mebibytes,
@@ -127,13 +128,14 @@ def ratio(seconds: dict[str, float | None], above: str, below: str) -> float | N
 def row_of(name: str, figures: Figures) -> list[str]:
     if "error" in figures:
         return [name, "failed", "", "", "", "", ""]
+    counts = (figures.get("records"), figures.get("distinct", figures.get("titles")))
     return [
         name,
         f"{figures['records_per_second']:,.0f}",
         f"{figures['seconds']:,.1f}",
         f"{figures['cpu_seconds']:,.1f}",
         mebibytes(figures["peak_rss_bytes"]),
-        *(f"{figures[key]:,}" if key in figures else "?" for key in ("records", "distinct")),
+        *("?" if count is None else f"{count:,}" for count in counts),
     ]
 
 
@@ -143,9 +145,9 @@ def show_all(figures: Figures, as_json: bool) -> None:
     rows = [row_of(name, found) for name, found in figures["contestants"].items()]
     show(f"Preprocessing {figures['records']:,} records", columns, rows, as_json)
     ratios = {key: value for key, value in figures.items() if key.startswith("ratio") and value}
-    if ratios:
-        rows = [[key.replace("_", " "), f"{value:.2f}"] for key, value in ratios.items()]
-        show("Ours is faster by / takes this many times Polars' time", ["", ""], rows, as_json)
+    for key, value in ratios.items():
+        meaning = "times Polars' time" if "polars" in key else "times as fast"
+        console(as_json).print(f"{key}: {value:.2f} ({meaning})")
     if figures.get("scaling"):
         rows = [row_of(f"{step['records']:,}", step) for step in figures["scaling"]]
         show("Aisle at growing size", columns, rows, as_json)

@@ -74,7 +74,8 @@ def _override(document: dict[str, Any], override: str) -> None:
 def _first_problem(error: ValidationError) -> str:
     """Say the first problem in one line: `split.train: 1.5 is not ...`, and how many more."""
     problems = error.errors(include_url=False)
-    first = problems[0]
+    # of a misspelt key two things are true: it is unknown, and the right one is missing
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

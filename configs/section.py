@@ -1,8 +1,9 @@
 """What every section of the settings shares."""
 
+import codecs
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -13,3 +14,34 @@ class Section(BaseModel):
     """A frozen part of the settings; a key that is not declared is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def check_encoding(name: str) -> str:
+    """Return Python's name of a text encoding; raise `ValueError` for what is none."""
+    try:
+        "".encode(name)  # unlike a look-up it refuses what turns no text into bytes: base64
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError):
+        raise ValueError(f"no such encoding: {name!r}; for example utf-8 or latin-1") from None
+
+
+def check_pattern(pattern: str, replacement: str = "") -> str:
+    """Return an RE2 pattern; raise `ValueError` if it, or what stands for it, is not valid.
+
+    Arrow's RE2 is asked, TensorFlow's takes the same. Where only the settings are read (the
+    scheduler's own environment) Arrow may be missing: there nothing is checked.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+    except ImportError:
+        return pattern
+    try:
+        pc.replace_substring_regex(pa.array([""]), pattern=pattern, replacement=replacement)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{pattern!r} is not an RE2 pattern: {error}") from None
+    return pattern
+
+
+Encoding = Annotated[str, AfterValidator(check_encoding)]
+Pattern = Annotated[str, AfterValidator(check_pattern)]

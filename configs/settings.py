@@ -6,14 +6,14 @@ what it needs from a section by keyword, never the whole `Settings`.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from configs.models import ModelSettings
-from configs.section import Count, Positive, Section, Share
+from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
 
+NamedLevel = Literal["main", "sub", "subsub", "bottom"]
 Level = Literal["main", "sub", "subsub", "bottom", "full"]
 
 
@@ -35,19 +35,9 @@ class SourceSettings(Section):
 
     files: str = "**/*.csv"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     columns: ColumnSettings = ColumnSettings()
     max_record_bytes: Count = 1 << 20
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        import codecs
-
-        try:
-            return codecs.lookup(value).name
-        except LookupError:
-            raise ValueError(f"no such encoding: {value!r}; for example utf-8 or latin-1") from None
 
 
 class LevelRule(Section):
@@ -55,6 +45,10 @@ class LevelRule(Section):
 
     part: int
     min_parts: Count = 1
+
+
+def _first_and_last_part() -> dict[NamedLevel, LevelRule]:
+    return {"main": LevelRule(part=0), "bottom": LevelRule(part=-1)}
 
 
 class CategorySettings(Section):
@@ -66,14 +60,11 @@ class CategorySettings(Section):
     """
 
     source: Literal["file_name", "columns"] = "file_name"
-    columns: list[str] = []
-    rename: list[Replacement] = []
+    columns: list[str] = Field(default_factory=list)
+    rename: list[Replacement] = Field(default_factory=list)
     prefix: str = ""
     separator: str = Field(default="_", min_length=1)
-    levels: dict[Literal["main", "sub", "subsub", "bottom"], LevelRule] = {
-        "main": LevelRule(part=0),
-        "bottom": LevelRule(part=-1),
-    }
+    levels: dict[NamedLevel, LevelRule] = Field(default_factory=_first_and_last_part)
 
     @model_validator(mode="after")
     def _columns_when_needed(self) -> Self:
@@ -86,25 +77,24 @@ class CategorySettings(Section):
 
 
 class TextSettings(Section):
-    """Cleaning, in this order: lower case, `replace` (RE2 patterns), trim, single letters, spaces."""
+    """Cleaning: lower case, then `replace` (RE2 patterns), trim, single letters, spaces."""
 
     lower_case: bool = True
-    replace: list[Replacement] = [
-        Replacement(find=r"[|/]", replace=" "),
-        Replacement(find=" - ", replace=", "),
-        Replacement(find="-", replace=" "),
-        Replacement(find='"', replace=""),
-    ]
+    replace: list[Replacement] = Field(
+        default_factory=lambda: [
+            Replacement(find=r"[|/]", replace=" "),
+            Replacement(find=" - ", replace=", "),
+            Replacement(find="-", replace=" "),
+            Replacement(find='"', replace=""),
+        ]
+    )
     drop_single_letters: bool = True
 
     @field_validator("replace")
     @classmethod
     def _patterns_compile(cls, value: list[Replacement]) -> list[Replacement]:
         for rule in value:
-            try:
-                re.compile(rule.find.replace(r"\pL", "a").replace(r"\pN", "0"))
-            except re.error as error:
-                raise ValueError(f"pattern {rule.find!r} does not compile: {error}") from None
+            check_pattern(rule.find, rule.replace)
         return value
 
 
@@ -116,7 +106,7 @@ class TokenSettings(Section):
 
     vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
     length: Count = 31
-    strip: str = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
+    strip: Pattern = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
 
 
 class NgramSettings(Section):
@@ -168,7 +158,7 @@ class ObjectiveSettings(Section):
 class PreprocessSettings(Section):
     """Shape of the output of preprocessing and of the batches that flow through it."""
 
-    num_shards: Annotated[int, Field(ge=1, le=100_000)] = 16
+    num_shards: Annotated[int, Field(ge=1, le=100_000)] = 32
     batch_rows: Count = 32_768
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
 
@@ -209,7 +199,7 @@ class DumpSettings(Section):
     title: str = "title"
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
     num_shards: Count = 8
@@ -226,11 +216,15 @@ class StoreSettings(Section):
 
 
 class RunnerSettings(Section):
-    """Beam's runner on this machine; options after `--` on the command line come before these."""
+    """Beam's runner on this machine; options after `--` on the command line come before these.
+
+    One worker in memory is the default: a step's heavy part runs on a thread a core anyhow
+    (`transforms/overlap.py`), nothing is copied between processes, libraries load once.
+    """
 
     runner: str = "FnApiRunner"
-    workers: Annotated[int, Field(ge=0)] = 0
-    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
+    workers: Count = 1
+    running_mode: Literal["in_memory", "multi_processing"] = "in_memory"
 
 
 class Settings(Section):

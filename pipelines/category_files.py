@@ -15,8 +15,8 @@ from pipelines.progress import ProgressLog
 from pipelines.rejects import EMPTY_FILE, REJECTED, rejects_batch
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
 from transforms.categories import category_of_file
-from transforms.csv_records import RejectedRow
-from transforms.title_steps import EMPTY_TITLE, READ, REJECTS
+from transforms.csv_records import EMPTY_TITLE, RejectedRow
+from transforms.title_steps import READ, REJECTS
 
 NO_CATEGORY = "no category"
 TITLE = "title"

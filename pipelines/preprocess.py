@@ -72,9 +72,11 @@ def preprocess(
 
     def body(work: str) -> dict[str, Any]:
         log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
-        with show_progress("preprocess", log, {}):
-            with beam.Pipeline(options=options) as pipeline:
-                build(pipeline, files, settings, work, log)
+        with (
+            show_progress("preprocess", log, {}),
+            beam.Pipeline(options=options) as pipeline,
+        ):
+            build(pipeline, files, settings, work, log)
         figures = {"files": len(files), "bytes": size, **read_figures(f"{work}/stats")}
         if not figures["examples"]:
             raise UsageError(
@@ -143,7 +145,12 @@ def build(
         settings, taxonomy, f"{work}/tfrecords", log
     )
     counts = (
-        (distinct[STATS], written, rejects | "Count the rejects" >> beam.Map(count_reasons))
+        (
+            distinct[STATS],
+            written,
+            read.read | "Count the records" >> beam.Map(_count_read),
+            rejects | "Count the rejects" >> beam.Map(count_reasons),
+        )
         | "All counts" >> beam.Flatten()
         | "Add them up" >> beam.CombineGlobally(AddCounters())
     )
@@ -154,6 +161,10 @@ def build(
         folder=f"{work}/stats",
         level=settings.objectives.exclusive.level,
     )
+
+
+def _count_read(batch: pa.RecordBatch) -> Counter:
+    return Counter({("read",): batch.num_rows})
 
 
 class FindTaxonomy(beam.PTransform):

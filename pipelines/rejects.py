@@ -29,7 +29,7 @@ EMPTY_FILE = "the file is empty"
 class WriteRejects(beam.PTransform):
     """Write batches of `REJECTED` to `<folder>/part-NNNNN-of-NNNNN.parquet`; gives their counts.
 
-    Rows are kept together by source and sorted by source and line: the same rejects, the same files.
+    Rows are kept together by source, sorted by source and line: the same rejects, the same files.
     """
 
     def __init__(self, folder: str, parts: int) -> None:

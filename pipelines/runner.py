@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -22,9 +21,8 @@ def pipeline_options(settings: RunnerSettings, arguments: Sequence[str]) -> Pipe
     if not _names(given, "runner"):
         given.append(f"--runner={settings.runner}")
     if is_local(given):
-        workers = settings.workers or os.cpu_count() or 1
         if not _names(given, "direct_num_workers"):
-            given.append(f"--direct_num_workers={workers}")
+            given.append(f"--direct_num_workers={settings.workers}")
         if not _names(given, "direct_running_mode"):
             given.append(f"--direct_running_mode={settings.running_mode}")
     _refuse_unknown(arguments)

@@ -40,7 +40,7 @@ class Manifest:
 
     @property
     def fingerprint(self) -> str:
-        """Name what was made, for the stage after it: what went in and how, not how long it took."""
+        """Name what was made, for the stage after it: what went in and how, not how long."""
         return "-".join((self.input_fingerprint[:16], self.config_fingerprint, self.code_version))
 
 
@@ -88,7 +88,8 @@ def run_stage(
 
     `folders` maps each sub-folder of the work folder to where it is published; the first gets the
     manifest. `body` takes the work folder and returns its figures. Raises `UsageError` where the
-    finished folder was made from something else, another process runs the stage, or the disk is full.
+    finished folder was made from something else, another process runs the stage, or the disk is
+    full.
     """
     home = next(iter(folders.values()))
     finished = read_manifest(home)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from configs.artifacts import SPLITS
 from pipelines import storage
 from transforms.categories import Taxonomy, level_name
+from transforms.csv_records import EMPTY_TITLE
 
 COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
 
@@ -22,6 +23,7 @@ def write_statistics(
     counts: Counter, taxonomy: Taxonomy, vocabulary: pa.RecordBatch, *, folder: str, level: str
 ) -> None:
     """Write `counts.json`, `taxonomy.json` and the tables of `stats/`."""
+    check_nothing_is_lost(counts)
     _write_json(f"{folder}/{COUNTS}", figures_of(counts))
     _write_json(f"{folder}/{TAXONOMY}", taxonomy.to_json())
     _write_csv(
@@ -44,6 +46,20 @@ def write_statistics(
         ["token", "count"],
         zip(tokens, vocabulary.column("count").to_pylist(), strict=True),
     )
+
+
+def check_nothing_is_lost(counts: Counter) -> None:
+    """Raise `RuntimeError` unless every record that was read came through every step.
+
+    A record that was read is a trusted one or an empty title; a distinct title is labelled once.
+    """
+    empty = counts[("rejected", EMPTY_TITLE)]
+    for what, before, after in (
+        ("records", counts[("read",)], counts[("records",)] + empty),
+        ("titles", counts[("titles",)], counts[("labelled",)]),
+    ):
+        if before != after:
+            raise RuntimeError(f"preprocess lost {what}: {before} went in, {after} came out")
 
 
 def figures_of(counts: Counter) -> dict[str, Any]:

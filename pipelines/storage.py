@@ -160,7 +160,8 @@ def _local_files(root: str, pattern: str) -> Iterator[FileInfo]:
         paths = glob.glob(f"{glob.escape(base)}/{pattern}", recursive=True)
     else:
         paths = [root] if os.path.isfile(root) else glob.glob(root, recursive=True)
-        base = os.path.dirname(os.path.commonprefix([os.path.abspath(p) for p in paths]))
+        folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+        base = os.path.commonpath(folders) if folders else ""
     for path in paths:
         if os.path.isfile(path):
             relative = os.path.relpath(os.path.abspath(path), base)

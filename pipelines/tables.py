@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +26,17 @@ from transforms.csv_records import (
 )
 
 _BLOCK_CHARS = 4 << 20
+_HEADER_SHOWN = 200
 _BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, ("utf-8-sig", "utf-8")),
+    (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
+    (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
 )
+# Bytes that are no character become lone surrogates, 0xDC00 + byte, and back again in rejects.
+# Python's own "surrogateescape" is faster, but does so for bytes above 127 only: all that UTF-8
+# needs, while a broken UTF-16 file would end the run.
+_KEEP_BYTES = "aisle_keep_bytes"
+_KEPT = re.compile("([\udc00-\udcff]+)")
 
 
 @dataclass(frozen=True)
@@ -63,21 +70,26 @@ class MissingColumn(Exception):
 
     def __init__(self, accepted: Sequence[str], found: Sequence[str]) -> None:
         self.accepted, self.found = list(accepted), list(found)
-        super().__init__(f"no column {' or '.join(accepted)}; its header is {found}")
+        shown = f"{self.found}"
+        if len(shown) > _HEADER_SHOWN:
+            shown = f"{shown[:_HEADER_SHOWN]}..."
+        super().__init__(f"no column {' or '.join(accepted)}; its header is {shown}")
 
 
 def read_blocks(
-    path: str, source: str, columns: dict[str, Sequence[str]], form: TableFormat
+    path: str, source: str, columns: Mapping[str, Sequence[str]], form: TableFormat
 ) -> Iterator[Block]:
     """Yield the blocks of a file; `source` names it in rejects.
 
     `columns` maps a column to the headers it may have. Raises `MissingColumn` where the first
     record has none of them. An empty file yields nothing.
     """
-    with storage.open_input(path) as raw:
-        encoding = _encoding(raw, form.encoding)
-        text = io.TextIOWrapper(raw, encoding, errors="surrogateescape", newline="")
-        reader = _BlockReader(source, form, encoding, text)
+    with storage.open_input(path) as opened:
+        raw = opened if hasattr(opened, "peek") else io.BufferedReader(opened)
+        encoding, unmarked = _encoding(raw, form.encoding)
+        errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
+        text = io.TextIOWrapper(raw, encoding, errors=errors, newline="")
+        reader = _BlockReader(source, form, unmarked, text)
         header = reader.header()
         if header is None:
             return
@@ -104,7 +116,8 @@ class _BlockReader:
             lines[:1], delimiter=self.form.delimiter, final=True, max_chars=self._max_chars
         )
         self.waiting, self.line = lines[1:], 2
-        return [name.strip() for name in found.rows[0]] if found.rows else [lines[0].strip()]
+        names = found.rows[0] if found.rows else lines[:1]
+        return [name.strip() for name in names or [""]]
 
     def blocks(self, places: dict[str, int], width: int) -> Iterator[Block]:
         while lines := self._more():
@@ -135,8 +148,15 @@ class _BlockReader:
         rejects = [self._reject(lines, bad.line, bad.lines, bad.reason) for bad in found.bad]
         rows, starts = self._of_width(lines, found, width, rejects)
         columns = {name: [row[at] for row in rows] for name, at in places.items()}
-        arrays, kept = self._trusted(lines, starts, columns, rejects)
-        return Block(arrays, kept + self.line, rejects, size)
+        problems: dict[int, str] = {}
+        arrays = {name: _to_array(values, problems) for name, values in columns.items()}
+        keep = np.ones(len(starts), bool)
+        for row, reason in sorted(problems.items()):
+            keep[row] = False
+            rejects.append(self._reject(lines, starts[row], _height(rows[row]), reason))
+        if problems:
+            arrays = {name: array.filter(pa.array(keep)) for name, array in arrays.items()}
+        return Block(arrays, np.asarray(starts, np.int64)[keep] + self.line, rejects, size)
 
     def _of_width(
         self, lines: list[str], found: Records, width: int, rejects: list[RejectedRow]
@@ -154,29 +174,9 @@ class _BlockReader:
                 rejects.append(self._reject(lines, start, _height(row), reason))
         return rows, starts
 
-    def _trusted(
-        self,
-        lines: list[str],
-        starts: Sequence[int],
-        columns: dict[str, list[str]],
-        rejects: list[RejectedRow],
-    ) -> tuple[dict[str, pa.Array], np.ndarray]:
-        """Turn columns into arrays, without the rows that hold a NUL or bytes of no character."""
-        problems: dict[int, str] = {}
-        arrays = {name: _to_array(values, problems) for name, values in columns.items()}
-        keep = np.ones(len(starts), bool)
-        for row, reason in sorted(problems.items()):
-            keep[row] = False
-            height = _height([values[row] for values in columns.values()])
-            rejects.append(self._reject(lines, starts[row], height, reason))
-        if problems:
-            arrays = {name: array.filter(pa.array(keep)) for name, array in arrays.items()}
-        return arrays, np.asarray(starts, np.int64)[keep]
-
     def _reject(self, lines: list[str], start: int, height: int, reason: str) -> RejectedRow:
         text = "".join(lines[start : start + height])
-        raw = text.encode(self.encoding.removesuffix("-sig"), "surrogateescape")
-        return RejectedRow(self.source, self.line + start, reason, raw)
+        return RejectedRow(self.source, self.line + start, reason, _bytes_of(text, self.encoding))
 
 
 def _to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
@@ -190,8 +190,8 @@ def _to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
         array = pa.array([v if _encodable(v) else "" for v in values], pa.string())
     with_nul = pc.match_substring(array, "\0")
     if pc.any(with_nul).as_py():
-        for row in np.flatnonzero(with_nul.to_numpy(zero_copy_only=False)):
-            problems.setdefault(int(row), NUL_BYTE)
+        for row in np.flatnonzero(with_nul.to_numpy(zero_copy_only=False)).tolist():
+            problems.setdefault(row, NUL_BYTE)
     return array
 
 
@@ -208,7 +208,7 @@ def _height(row: Sequence[str]) -> int:
     return 1 + sum(len(io.StringIO(value + ".", newline="").readlines()) - 1 for value in row)
 
 
-def _places(header: list[str], columns: dict[str, Sequence[str]]) -> dict[str, int]:
+def _places(header: list[str], columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Return where each wanted column stands; the first accepted header that is there counts."""
     places = {}
     for column, accepted in columns.items():
@@ -219,6 +219,30 @@ def _places(header: list[str], columns: dict[str, Sequence[str]]) -> dict[str, i
     return places
 
 
-def _encoding(raw: io.BufferedReader, declared: str) -> str:
-    start = raw.peek(4)[:4] if hasattr(raw, "peek") else b""
-    return next((name for mark, name in _BOMS if start.startswith(mark)), declared)
+def _encoding(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
+    """Return the encoding to read with, and the same without a byte-order mark."""
+    start = raw.peek(4)[:4]
+    plain = declared.removesuffix("-sig")
+    without = f"{plain}-le" if plain in ("utf-16", "utf-32") else plain
+    return next((names for mark, names in _BOMS if start.startswith(mark)), (declared, without))
+
+
+def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    broken = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in broken), error.end
+
+
+codecs.register_error(_KEEP_BYTES, _keep_bytes)
+
+
+def _bytes_of(text: str, encoding: str) -> bytes:
+    """Return the bytes from which a text was read."""
+    pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
+    return b"".join(
+        bytes(ord(character) - 0xDC00 for character in piece)
+        if place % 2
+        else piece.encode(encoding)
+        for place, piece in enumerate(pieces)
+    )

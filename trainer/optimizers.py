@@ -15,8 +15,10 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
     size of the table. `learning_rate` (a number or a schedule) is for dense variables,
     `row_learning_rate` for looked-up rows. A row's accumulator is the sum over steps of its
     gradient's mean square, so that steps fall as its evidence grows. `rows_are_distinct` promises
-    that no row is looked up twice in a step, which saves looking for repeats. After Duchi et al. 2011;
-    row-wise as in Naumov et al. 2019, https://arxiv.org/abs/1906.00091, section 4.1.
+    that no row is looked up twice in a step, which saves looking for repeats.
+
+    After Duchi et al. 2011; row-wise as in Naumov et al. 2019, https://arxiv.org/abs/1906.00091,
+    section 4.1.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ def hyper_parameters(settings: Settings) -> FitSettings:
 
 
 def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -> Outcome:
-    """Run the stage; return its manifest, whose figures are `accuracy` on valid, `seconds` and so on.
+    """Run the stage; its figures are the model, `val_accuracy`, `fit_seconds`, the history.
 
     Raises `UsageError` where preprocessing is not finished, or a class or a device is missing.
     """
@@ -134,13 +134,13 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
     labels = LabelReader(taxonomy, settings.training.level, settings.objectives.exclusive.level)
     if len(labels.names) < 2:
         raise UsageError(
-            f"training.level {settings.training.level}: the examples have {len(labels.names)} class; "
-            "training needs two or more"
+            f"training.level {settings.training.level}: the examples have {len(labels.names)} "
+            "class; training needs two or more"
         )
     hyper, training = hyper_parameters(settings), settings.training
     if training.xla and not family.compiles:
         raise UsageError(
-            f"training.xla: {training.model} has a step whose shapes XLA cannot know; set it to false"
+            f"training.xla: XLA cannot know the shapes in a step of {training.model}; set it to false"
         )
     plan = FitPlan(
         train_files=shard_files(artifacts, "train"),

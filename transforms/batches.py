@@ -7,16 +7,25 @@ import pyarrow as pa
 
 
 class RecordBatchCoder(beam.coders.Coder):
-    """Write a record batch as one Arrow IPC stream; a slice writes only its own rows."""
+    """Write a record batch as one Arrow IPC stream; a slice writes only its own rows.
+
+    Compressed with LZ4: titles halve, and a local runner holds them all in memory between steps.
+    """
+
+    _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
     def encode(self, value: pa.RecordBatch) -> bytes:
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, value.schema) as writer:
+        with pa.ipc.new_stream(sink, value.schema, options=self._OPTIONS) as writer:
             writer.write_batch(value)
         return sink.getvalue().to_pybytes()
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
         return pa.ipc.open_stream(encoded).read_next_batch()
+
+    def estimate_size(self, value: pa.RecordBatch) -> int:
+        """Return the bytes in memory: Beam only wants an idea, and asks for every element."""
+        return value.nbytes
 
     def is_deterministic(self) -> bool:
         return True

@@ -109,9 +109,19 @@ def _rule_based(
 
 
 def _serialise(columns: dict[str, pa.ListArray]) -> list[bytes]:
-    batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
-    if not batch.num_rows:
+    """Return an example a row; each column is encoded by itself, and they are put together.
+
+    An encoder that gets two features writes them in an order of its own, another one each time
+    (the map of protobuf): the same titles would not give the same bytes.
+    """
+    encoded = [_encode(name, column) for name, column in columns.items()]
+    return [b"".join(features) for features in zip(*encoded, strict=True)]
+
+
+def _encode(name: str, column: pa.ListArray) -> list[bytes]:
+    if not len(column):
         return []
+    batch = pa.RecordBatch.from_arrays([column], [name])
     return example_coder.RecordBatchToExamplesEncoder().encode(batch)
 
 
@@ -126,11 +136,13 @@ def _count(
 ) -> Counter:
     """Count examples, conflicts and what was left out.
 
-    Keys: `("exclusive", split)`, `("rule_based", split)`, `("conflicting",)`, `("dropped",)`,
-    `("unlabelled",)`, `("label", split, name)`, `("conflict", first name, second name)`.
+    Keys: `("labelled",)`: all titles; `("exclusive", split)`, `("rule_based", split)`,
+    `("conflicting",)`, `("dropped",)`, `("unlabelled",)`, `("label", split, name)`,
+    `("conflict", first name, second name)`.
     """
     labelled = np.unique(title_labels(categories, taxonomy, rules.level)[0])
     counts: Counter = Counter()
+    counts[("labelled",)] = len(categories)
     counts[("conflicting",)] = conflicting
     counts[("unlabelled",)] = len(categories) - len(labelled)
     counts[("dropped",)] = conflicting if rules.conflicts == "drop" else 0

@@ -33,7 +33,6 @@ READ = pa.schema(
         ("title", pa.string()),
     ]
 )
-EMPTY_TITLE = "the title is empty, or nothing of it is left after cleaning"
 REJECTS = "rejects"
 STATS = "stats"
 

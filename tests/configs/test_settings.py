@@ -1,0 +1,98 @@
+"""Settings: frozen, typed, and refused where they cannot work."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from configs.settings import (
+    CategorySettings,
+    DumpSettings,
+    NgramSettings,
+    Replacement,
+    Settings,
+    SourceSettings,
+    SplitSettings,
+    StoreSettings,
+    TextSettings,
+    TokenSettings,
+)
+
+
+def test_settings_are_frozen() -> None:
+    settings = Settings(name="shop")
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.name = "other"
+
+
+def test_two_settings_share_no_default_list() -> None:
+    assert TextSettings().replace == TextSettings().replace
+    assert TextSettings().replace is not TextSettings().replace
+
+
+def test_shares_of_floats_may_miss_one_by_rounding_only() -> None:
+    assert SplitSettings(train=0.7, valid=0.2, test=0.1).test == 0.1
+    with pytest.raises(ValidationError, match="must add to 1"):
+        SplitSettings(train=0.7, valid=0.2, test=0.1001)
+
+
+@pytest.mark.parametrize("settings", [SourceSettings, DumpSettings])
+@pytest.mark.parametrize("name", ["klingon", "base64", "", "rot13"])
+def test_an_encoding_must_be_known_and_of_text(settings: type, name: str) -> None:
+    with pytest.raises(ValidationError, match="no such encoding"):
+        settings(encoding=name)
+
+
+def test_an_encoding_is_kept_under_one_name() -> None:
+    assert SourceSettings(encoding="UTF8").encoding == "utf-8"
+    assert DumpSettings(encoding="latin1").encoding == "iso8859-1"
+
+
+def test_columns_are_named_with_source_columns_and_only_there() -> None:
+    assert CategorySettings(source="columns", columns=["aisle"]).columns == ["aisle"]
+    with pytest.raises(ValidationError, match="only there"):
+        CategorySettings(source="columns")
+    with pytest.raises(ValidationError, match="only there"):
+        CategorySettings(columns=["aisle"])
+
+
+@pytest.mark.parametrize("pattern", ["[", "(?=x)", r"(a)\1", "*"])
+def test_a_cleaning_rule_must_be_a_pattern_of_re2(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="not an RE2 pattern"):
+        TextSettings(replace=[Replacement(find=pattern)])
+    with pytest.raises(ValidationError, match="not an RE2 pattern"):
+        TokenSettings(strip=pattern)
+
+
+def test_a_replacement_may_refer_only_to_what_its_pattern_holds() -> None:
+    assert TextSettings(replace=[Replacement(find="(a)", replace=r"\1")]).replace
+    with pytest.raises(ValidationError, match="not an RE2 pattern"):
+        TextSettings(replace=[Replacement(find="a", replace=r"\1")])
+
+
+@pytest.mark.parametrize("pattern", [r"\p{Han}", r"[\x{85}\x{a0}]", r"\pL+", ""])
+def test_patterns_that_only_re2_knows_are_taken(pattern: str) -> None:
+    assert TokenSettings(strip=pattern).strip == pattern
+
+
+def test_ngrams_need_a_size() -> None:
+    with pytest.raises(ValidationError, match="sizes"):
+        NgramSettings(sizes=[])
+
+
+def test_a_vocabulary_has_room_for_a_token_beside_the_reserved_ids() -> None:
+    with pytest.raises(ValidationError, match="vocabulary_size"):
+        TokenSettings(vocabulary_size=2)
+
+
+def test_a_level_must_be_one_that_the_categories_have() -> None:
+    with pytest.raises(ValidationError, match=r"objectives\.exclusive\.level is 'sub'"):
+        Settings(name="shop", objectives={"exclusive": {"level": "sub"}})
+    with pytest.raises(ValidationError, match=r"training\.level is 'subsub'"):
+        Settings(name="shop", training={"level": "subsub"})
+    assert Settings(name="shop", training={"level": "full"}).training.level == "full"
+
+
+def test_a_table_is_named_by_a_plain_word() -> None:
+    with pytest.raises(ValidationError, match="labels_table"):
+        StoreSettings(labels_table="labels; DROP TABLE x")
