@@ -11,8 +11,8 @@ DEMO := .demo
 
 # Packages without a wheel are built by the pinned tools below, never by whatever is newest today.
 BUILD_TOOLS := pybind11 setuptools wheel
-# uv downloads side by side and takes half the time; pip knows of mirrors that uv is not told of.
 LOCKED := --require-hashes --no-deps --no-build-isolation --only-binary :all:
+# uv downloads side by side and takes half the time; pip knows of mirrors that uv is not told of.
 install = $(UV) install --quiet --python $(BIN)/python --compile-bytecode $(LOCKED) $(1) 2> $(VENV)/uv.log || { \
 	echo "uv did not succeed (see $(VENV)/uv.log); trying pip"; $(PIP) $(LOCKED) $(1); }
 # The pins of the packages named in the variable `names`, with their hashes; all others with only=0.
@@ -32,7 +32,9 @@ help: ## say what there is
 
 demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dump, show the table
 	@echo "Running the whole chain on a sample catalogue in $(DEMO)"
-	@$(BIN)/aisle demo --folder $(DEMO)
+	@$(BIN)/aisle sample --folder $(DEMO)
+	@$(BIN)/aisle run --input $(DEMO)/catalogue --dump $(DEMO)/dump.csv --dump-id new-products \
+		--prefix $(DEMO)/out --run-id demo
 
 test: $(VENV)/.installed ## run the tests
 	@echo "Running the tests"

@@ -1,8 +1,7 @@
-"""What a good Polars user would write by hand for this one file layout, on one machine.
+"""The Polars script as most people would write it first: eager, one step after the other.
 
-Read, clean, keep the first of each title, split by hash, count words in the train part, write ids
-of words and of hashed uni- and bi-grams to Parquet. Strings are worked on by the streaming engine,
-a few thousand rows at a time on all cores.
+The notebook's cleaning line by line, one row per word, ids by a join, lists by group_by. Its
+output is that of polars_tuned.py, which an expert would make of it after profiling.
 """
 
 from __future__ import annotations
@@ -13,94 +12,73 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.catalogue import labelled_files, titles
+from benchmarks.catalogue import labelled_files
+from benchmarks.polars_tuned import (
+    BUCKETS,
+    LENGTH,
+    MULTIPLIER,
+    PAD_AND_UNKNOWN,
+    PUNCTUATION,
+    SPLITS,
+    TITLE,
+    VOCABULARY_SIZE,
+    read,
+)
 
-VOCABULARY_SIZE, LENGTH, BUCKETS = 20_000, 31, 2_000_000
-PAD_AND_UNKNOWN = 2
-MULTIPLIER = 0x5851F42D4C957F2D
-PUNCTUATION = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"""
-TITLE, WORDS, PART = pl.col("title"), pl.col("words"), pl.col("part")
-SPLITS = {"train": PART < 6, "valid": PART.is_between(6, 7), "test": PART > 7}
-
-
-def read(files: list[tuple[Path, str]], labels: list[str]) -> pl.DataFrame:
-    """Return `title` and `label` of all records; label is the place of the category."""
-    frames = [
-        read_titles(path).with_columns(label=pl.lit(labels.index(label), pl.Int32))
-        for path, label in files
-    ]
-    return pl.concat(frames, rechunk=False)
-
-
-def read_titles(path: Path) -> pl.DataFrame:
-    """Read one file; one that Polars refuses for a stray quote, with the csv module."""
-    try:
-        return pl.read_csv(
-            path,
-            has_header=False,
-            skip_lines=1,
-            schema={"title": pl.String},
-            truncate_ragged_lines=True,
-        )
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError):
-        return pl.DataFrame({"title": list(titles(path))}, schema={"title": pl.String})
+ROW, WORD = pl.col("row"), pl.col("word")
 
 
 def clean(title: pl.Expr) -> pl.Expr:
-    """Clean as the notebook does; a lone space is not matched, which would cost the most."""
+    """Clean as the notebook does, one replacement per line of it."""
     return (
         title.str.to_lowercase()
-        .str.replace_all(r"[|/]", " ")
-        .str.replace_many({" - ": ", ", "-": " ", '"': ""}, leftmost=True)
+        .str.replace_all("|", " ", literal=True)
+        .str.replace_all("/", " ", literal=True)
+        .str.replace_all(" - ", ", ", literal=True)
+        .str.replace_all("-", " ", literal=True)
+        .str.replace_all('"', "", literal=True)
         .str.strip_chars()
-        .str.replace_all(r"\b[a-z]\b", "")
-        .str.replace_all(r"\s{2,}|[^\S ]", " ")
+        .str.replace_all(r"\b[a-zA-Z]\b", "")
+        .str.replace_all(r"\s+", " ")
     )
 
 
 def distinct(records: pl.DataFrame) -> pl.DataFrame:
-    """Return the distinct cleaned titles, each with its first label and its part (0 to 9)."""
-    return (
-        records.lazy()
-        .with_columns(clean(TITLE))
-        .filter(TITLE != "")
-        .unique("title", keep="first", maintain_order=True)
-        .with_columns(part=TITLE.hash(1) % 10)
-        .collect(engine="streaming")
-    )
+    """Return the distinct cleaned titles with `row`, label and part."""
+    cleaned = records.with_columns(clean(TITLE)).filter(TITLE != "")
+    products = cleaned.unique("title", keep="first", maintain_order=True).with_row_index("row")
+    return products.with_columns(part=TITLE.hash(1) % 10)
 
 
 def cut_words(products: pl.DataFrame) -> pl.DataFrame:
-    """Add `words`, a list of strings."""
-    bare = TITLE.str.replace_all(PUNCTUATION, "").str.replace_all(r"\s{2,}", " ")
-    words = bare.str.strip_chars().str.split(" ")
-    return products.lazy().with_columns(words=words).collect(engine="streaming")
+    """Return one row per word."""
+    words = TITLE.str.replace_all(PUNCTUATION, "").str.extract_all(r"\S+")
+    return products.select("row", "part", word=words).explode("word").drop_nulls("word")
 
 
-def most_frequent(products: pl.DataFrame) -> pl.Series:
-    """Return the words of the train part by falling count; ties go by the word."""
-    counts = (
-        products.lazy()
-        .filter(SPLITS["train"])
-        .select(word=WORDS.explode())
-        .filter(pl.col("word") != "")
-        .group_by("word")
-        .len()
-    )
-    kept = VOCABULARY_SIZE - PAD_AND_UNKNOWN
-    ranked = counts.sort(["len", "word"], descending=[True, False]).head(kept)
-    return ranked.collect(engine="streaming")["word"]
+def most_frequent(words: pl.DataFrame) -> pl.DataFrame:
+    """Return the words of the train part by falling count, and their ids."""
+    counts = words.filter(SPLITS["train"]).group_by("word").len()
+    ranked = counts.sort(["len", "word"], descending=[True, False])
+    kept = ranked.head(VOCABULARY_SIZE - PAD_AND_UNKNOWN).select("word")
+    return kept.with_row_index("id", offset=PAD_AND_UNKNOWN)
 
 
-def features(vocabulary: pl.Series) -> list[pl.Expr]:
-    """Return the columns to write: title, label, ids of words, ids of n-grams."""
-    codes = WORDS.list.head(LENGTH).cast(pl.List(pl.Enum(vocabulary)), strict=False)
-    ids = (pl.element().to_physical() + PAD_AND_UNKNOWN).fill_null(1).cast(pl.Int32)
-    unigrams = WORDS.list.eval(pl.element().hash())
-    first, second = unigrams.list.head(unigrams.list.len() - 1), unigrams.list.slice(1)
-    bucket = (pl.element() % BUCKETS).cast(pl.Int32)
-    ngrams = pl.concat_list(unigrams, first * MULTIPLIER + second).list.eval(bucket)
-    return [TITLE, pl.col("label"), codes.list.eval(ids).alias("tokens"), ngrams.alias("ngrams")]
+def token_ids(words: pl.DataFrame, vocabulary: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per title: the ids of its first words."""
+    ids = words.join(vocabulary, on="word", how="left", maintain_order="left")
+    known = ids.select("row", tokens=pl.col("id").fill_null(1))
+    return known.group_by("row", maintain_order=True).agg(pl.col("tokens").head(LENGTH))
+
+
+def ngram_ids(words: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per title: the buckets of its words, then of its pairs of words."""
+    hashed = words.select("row", first=WORD.hash())
+    pair = pl.col("first") * MULTIPLIER + pl.col("first").shift(-1)
+    pairs = hashed.with_columns(pair=pl.when(ROW.shift(-1) == ROW).then(pair))
+    buckets = pairs.with_columns((pl.col("first", "pair") % BUCKETS).cast(pl.Int32))
+    lists = buckets.group_by("row", maintain_order=True).agg("first", pl.col("pair").drop_nulls())
+    return lists.select("row", ngrams=pl.concat_list("first", "pair"))
 
 
 def main() -> None:
@@ -113,16 +91,20 @@ def main() -> None:
 
     files = labelled_files(args.input, args.config)
     records = read(files, sorted({label for _, label in files}))
-    count = records.height
     products = distinct(records)
-    del records
-    products = cut_words(products)
-    vocabulary = most_frequent(products)
-    columns = features(vocabulary)
+    words = cut_words(products)
+    vocabulary = most_frequent(words)
+    examples = products.join(token_ids(words, vocabulary), on="row", how="left").join(
+        ngram_ids(words), on="row", how="left"
+    )
     for split, belongs in SPLITS.items():
-        part = products.lazy().filter(belongs).select(columns)
-        part.sink_parquet(args.output / f"{split}.parquet", engine="streaming")
-    figures = {"records": count, "distinct": products.height, "vocabulary": vocabulary.len()}
+        columns = ["title", "label", "tokens", "ngrams"]
+        examples.filter(belongs).select(columns).write_parquet(args.output / f"{split}.parquet")
+    figures = {
+        "records": records.height,
+        "distinct": products.height,
+        "vocabulary": vocabulary.height,
+    }
     print(json.dumps(figures))
 
 

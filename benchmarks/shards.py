@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+
+from configs.loading import load_settings
+from configs.settings import TokenSettings
+from transforms.text import tokenize
 
 TITLE, LABEL = "title", "label"
 _BATCH = 8192
@@ -34,20 +37,28 @@ def read_part(prefix: Path, run_id: str, part: str) -> Iterator[tuple[np.ndarray
         yield example[TITLE], example[LABEL]
 
 
-def write_lines(prefix: Path, run_id: str, part: str, path: Path, strip: str = "") -> int:
+def write_lines(
+    prefix: Path, run_id: str, part: str, path: Path, tokens: TokenSettings | None = None
+) -> int:
     """Write a part to `path` in fastText's form, shuffled; return the number of lines.
 
-    fastText reads its file in order and learns next to nothing from one sorted by label. What
-    matches the pattern `strip` is left out of the titles.
+    fastText reads its file in order and learns next to nothing from one sorted by label. With
+    `tokens` it is given the same words as Aisle's models, else the cleaned titles.
     """
     lines: list[bytes] = []
     for titles, labels in read_part(prefix, run_id, part):
-        bare = [re.sub(strip.encode(), b"", title) for title in titles] if strip else titles
-        lines += [b"__label__%d %s\n" % pair for pair in zip(labels, bare, strict=True)]
+        words = in_words(titles, tokens) if tokens else titles
+        lines += [b"__label__%d %s\n" % pair for pair in zip(labels, words, strict=True)]
     random.Random(1).shuffle(lines)
     with open(path, "wb") as file:
         file.writelines(lines)
     return len(lines)
+
+
+def in_words(titles: np.ndarray, tokens: TokenSettings) -> np.ndarray:
+    """Return titles with one space between the words that Aisle's models see."""
+    words = tokenize(tf.constant(titles), strip=tokens.strip, separate=tokens.separate)
+    return tf.strings.reduce_join(words, axis=1, separator=" ").numpy()
 
 
 def main() -> None:
@@ -55,11 +66,12 @@ def main() -> None:
     parser.add_argument("--prefix", type=Path, required=True)
     parser.add_argument("--run-id", required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder for PART.txt")
-    parser.add_argument("--strip", default="", help="pattern of what to leave out")
+    parser.add_argument("--config", help="give fastText the words that this config cuts")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
+    tokens = load_settings(args.config).features.tokens if args.config else None
     written = {
-        part: write_lines(args.prefix, args.run_id, part, args.output / f"{part}.txt", args.strip)
+        part: write_lines(args.prefix, args.run_id, part, args.output / f"{part}.txt", tokens)
         for part in ("train", "test")
     }
     print(json.dumps(written))

@@ -32,7 +32,6 @@ from benchmarks.command import (
     take_rows,
 )
 from benchmarks.measure import Measurement, RunFailed, measure
-from configs.loading import load_settings
 
 Runs = dict[str, Measurement]
 
@@ -45,13 +44,12 @@ def run_all(args: argparse.Namespace, folder: Path, scratch: Path) -> Runs:
     run = ["--prefix", str(scratch), "--run-id", RUN_ID]
     lines = ["--train", str(text / "train.txt"), "--test", str(text / "test.txt")]
     source = ["--input", str(folder)]
-    words = load_settings(args.config).features.tokens.strip
-    strip = ["--strip", words] if args.fasttext_text == "words" else []
+    words = ["--config", args.config] if args.fasttext_text == "words" else []
     commands = {
         "preprocess": aisle("preprocess", args.config, scratch, *source, *options),
         "train": aisle("train", args.config, scratch, *options),
         "evaluate": aisle("evaluate", args.config, scratch, *options),
-        "lines": [*python, "benchmarks.shards", *run, *strip, "--output", str(text)],
+        "lines": [*python, "benchmarks.shards", *run, *words, "--output", str(text)],
         "fasttext": [*python, "benchmarks.fasttext_contestant", "train", *lines],
     }
     runs: Runs = {}

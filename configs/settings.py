@@ -101,12 +101,14 @@ class TextSettings(Section):
 class TokenSettings(Section):
     """Token ids: 0 pads, 1 is any token outside the vocabulary, the rest by falling frequency.
 
-    `strip` is an RE2 pattern of what is removed before the text is split at white space.
+    Before the text is split at white space, what matches the RE2 pattern `strip` is removed, and
+    what matches `separate` becomes a space: whatever is no letter, digit or mark in any script.
     """
 
     vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
     length: Count = 31
-    strip: Pattern = r"[!\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"
+    strip: Pattern = "['\u2019`]"
+    separate: Pattern = r"[^\pL\pN\pM]+"
 
 
 class NgramSettings(Section):

@@ -171,15 +171,8 @@ def _without_category(
 def _reject_all(
     file: CategoryFile, form: TableFormat, missing: MissingColumn
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
-    reason = str(missing)
-    columns = {str(i): [name] for i, name in enumerate(dict.fromkeys(missing.found))}
-    for block in read_blocks(file.path, file.relative, columns, form):
-        rows = zip(*(column.to_pylist() for column in block.columns.values()), strict=True)
-        rejects = [
-            RejectedRow(file.relative, int(line), reason, form.delimiter.join(row).encode())
-            for line, row in zip(block.lines, rows, strict=True)
-        ]
-        yield _nothing(), [*block.rejects, *rejects]
+    for block in read_blocks(file.path, file.relative, {}, form, reject=str(missing)):
+        yield _nothing(), block.rejects
 
 
 def empty_titles(rows: pa.RecordBatch, sources: list[str]) -> pa.RecordBatch:

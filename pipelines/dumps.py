@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -93,8 +94,8 @@ def _check_columns(file: DumpFile, settings: DumpSettings) -> None:
         raise UsageError(
             f"--dump {file.path}: {missing}; set dump.id and dump.title to the columns it has"
         ) from missing
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
         raise UsageError(f"--dump {file.path}: not a {file.form} file: {reason}") from error
 
 
@@ -180,16 +181,18 @@ def _json_columns(
 def _json_object(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for a thousand brackets
         return None
     return row if isinstance(row, dict) else None
 
 
 def _text_of(value: object) -> str | None:
-    """Return a string or a number as text; whatever else is no id and no title."""
+    """Return a string or a number as text; whatever else is no id and no title, NaN neither."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return str(value) if not isinstance(value, float) or math.isfinite(value) else None
 
 
 def _read_parquet(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:

@@ -204,6 +204,7 @@ class MakeFeatures(beam.PTransform):
             vocabulary_size=features.tokens.vocabulary_size,
             length=features.tokens.length,
             strip=features.tokens.strip,
+            separate=features.tokens.separate,
             sizes=features.ngrams.sizes,
             buckets=features.ngrams.buckets,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import create_runner
 
 from configs.errors import UsageError
 from configs.settings import RunnerSettings
@@ -15,7 +18,7 @@ LOCAL_RUNNER = "FnApiRunner"
 def pipeline_options(settings: RunnerSettings, arguments: Sequence[str]) -> PipelineOptions:
     """Return the options of a pipeline; `arguments` are Beam's own, as after `--`.
 
-    Raises `UsageError` for an argument that Beam does not know.
+    Raises `UsageError` for an argument or a value that Beam does not know.
     """
     given = list(arguments)
     if not _names(given, "runner"):
@@ -26,7 +29,28 @@ def pipeline_options(settings: RunnerSettings, arguments: Sequence[str]) -> Pipe
         if not _names(given, "direct_running_mode"):
             given.append(f"--direct_running_mode={settings.running_mode}")
     _refuse_unknown(arguments)
-    return PipelineOptions(given)
+    return _parsed(given)
+
+
+def _parsed(arguments: Sequence[str]) -> PipelineOptions:
+    """Let Beam read its options now: left to itself it ends the process, after pages of usage."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions(list(arguments))
+            options.get_all_options()
+    except SystemExit as stop:
+        reason = said.getvalue().strip().rpartition("error: ")[2]
+        raise UsageError(f"-- {reason}; see the options of Apache Beam") from stop
+    runner = options.view_as(StandardOptions).runner
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError, AttributeError, TypeError) as error:
+        known = ", ".join(StandardOptions.KNOWN_RUNNER_NAMES)
+        raise UsageError(f"--runner={runner}: no runner of Apache Beam here; known: {known}") from (
+            error
+        )
+    return options
 
 
 def is_local(arguments: Sequence[str]) -> bool:
@@ -40,11 +64,11 @@ def _names(arguments: Sequence[str], option: str) -> bool:
 
 def _refuse_unknown(arguments: Sequence[str]) -> None:
     known = set(PipelineOptions([]).get_all_options(drop_default=False))
+    previous = "="
     for argument in arguments:
         name = argument.removeprefix("--").partition("=")[0]
-        if (
-            argument.startswith("--")
-            and name not in known
-            and name.removeprefix("no_") not in known
-        ):
+        option = argument.startswith("--")
+        stray = not option and (not previous.startswith("--") or "=" in previous)
+        if stray or (option and name not in known and name.removeprefix("no_") not in known):
             raise UsageError(f"-- {argument}: not an option of Apache Beam; see its documentation")
+        previous = argument

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 from google_crc32c import value as crc32c
 from isal import igzip
 
 from pipelines import storage
 
-_HEAD = struct.Struct("<QI")
-_TAIL = struct.Struct("<I")
+_HEAD = np.dtype([("length", "<u8"), ("crc", "<u4")])
 _MASK_DELTA = 0xA282EAD8
 
 
@@ -30,20 +30,23 @@ def frame(examples: Sequence[bytes]) -> bytes:
 
     Format: tensorflow/core/lib/io/record_writer.h.
     """
-    parts: list[bytes] = []
-    for data in examples:
-        length = len(data)
-        head = _LENGTHS.get(length) or _LENGTHS.setdefault(length, _head(length))
-        parts += (head, data, _TAIL.pack(_masked(crc32c(data))))
-    return b"".join(parts)
+    lengths = np.fromiter(map(len, examples), np.uint64, len(examples))
+    heads = np.empty(len(examples), _HEAD)
+    heads["length"] = lengths
+    distinct, place = np.unique(lengths, return_inverse=True)
+    of_length = np.array([crc32c(length.tobytes()) for length in distinct], np.uint32)
+    heads["crc"] = _masked(of_length)[place]
+    tails = _masked(np.fromiter(map(crc32c, examples), np.uint32, len(examples)))
+    pieces = zip(_cut(heads), examples, _cut(tails), strict=True)
+    return b"".join(itertools.chain.from_iterable(pieces))
 
 
-_LENGTHS: dict[int, bytes] = {}
+def _cut(values: np.ndarray) -> Iterator[bytes]:
+    """Yield the bytes of each value."""
+    size, whole = values.dtype.itemsize, values.tobytes()
+    return (whole[at : at + size] for at in range(0, len(whole), size))
 
 
-def _head(length: int) -> bytes:
-    return _HEAD.pack(length, _masked(crc32c(struct.pack("<Q", length))))
-
-
-def _masked(crc: int) -> int:
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+def _masked(crc: np.ndarray) -> np.ndarray:
+    """Return CRCs rotated and shifted, uint32 [n], as TFRecords hold them."""
+    return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)

@@ -59,12 +59,12 @@ def exists(path: str) -> bool:
     return bucket.blob(name).exists() or any(_blobs(path.rstrip("/") + "/", 1))
 
 
-def open_input(path: str) -> IO[bytes]:
+def open_input(path: str) -> io.BufferedReader:
     """Open a file for reading bytes."""
     if not is_remote(path):
         return open(path, "rb")
     bucket, name = _bucket_and_name(path)
-    return bucket.blob(name).open("rb")
+    return io.BufferedReader(bucket.blob(name).open("rb"))
 
 
 def read_bytes(path: str) -> bytes:
@@ -164,8 +164,15 @@ def _local_files(root: str, pattern: str) -> Iterator[FileInfo]:
         base = os.path.commonpath(folders) if folders else ""
     for path in paths:
         if os.path.isfile(path):
-            relative = os.path.relpath(os.path.abspath(path), base)
-            yield FileInfo(path, Path(relative).as_posix(), os.path.getsize(path))
+            relative = Path(os.path.relpath(os.path.abspath(path), base)).as_posix()
+            if not _is_unicode(relative):
+                raise UsageError(f"{ascii(path)}: the file's name is not UTF-8; rename the file")
+            yield FileInfo(path, relative, os.path.getsize(path))
+
+
+def _is_unicode(name: str) -> bool:
+    """Tell whether a name was UTF-8: Python keeps other bytes as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _remote_files(root: str, pattern: str) -> Iterator[FileInfo]:

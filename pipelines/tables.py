@@ -77,19 +77,24 @@ class MissingColumn(Exception):
 
 
 def read_blocks(
-    path: str, source: str, columns: Mapping[str, Sequence[str]], form: TableFormat
+    path: str,
+    source: str,
+    columns: Mapping[str, Sequence[str]],
+    form: TableFormat,
+    *,
+    reject: str | None = None,
 ) -> Iterator[Block]:
     """Yield the blocks of a file; `source` names it in rejects.
 
     `columns` maps a column to the headers it may have. Raises `MissingColumn` where the first
-    record has none of them. An empty file yields nothing.
+    record has none of them. An empty file yields nothing. With `reject` there are no rows: what
+    would be one is a reject for that reason.
     """
-    with storage.open_input(path) as opened:
-        raw = opened if hasattr(opened, "peek") else io.BufferedReader(opened)
+    with storage.open_input(path) as raw:
         encoding, unmarked = _encoding(raw, form.encoding)
         errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
         text = io.TextIOWrapper(raw, encoding, errors=errors, newline="")
-        reader = _BlockReader(source, form, unmarked, text)
+        reader = _BlockReader(source, form, unmarked, text, reject)
         header = reader.header()
         if header is None:
             return
@@ -101,9 +106,15 @@ class _BlockReader:
     """Keeps a file's place: which line comes next, which lines wait."""
 
     def __init__(
-        self, source: str, form: TableFormat, encoding: str, text: io.TextIOWrapper
+        self,
+        source: str,
+        form: TableFormat,
+        encoding: str,
+        text: io.TextIOWrapper,
+        reject: str | None,
     ) -> None:
         self.source, self.form, self.encoding, self.text = source, form, encoding, text
+        self.reject = reject
         self.line, self.ended = 1, False
         self.waiting: list[str] = []
 
@@ -150,6 +161,8 @@ class _BlockReader:
         columns = {name: [row[at] for row in rows] for name, at in places.items()}
         problems: dict[int, str] = {}
         arrays = {name: _to_array(values, problems) for name, values in columns.items()}
+        if self.reject is not None:
+            problems = dict.fromkeys(range(len(rows)), self.reject)
         keep = np.ones(len(starts), bool)
         for row, reason in sorted(problems.items()):
             keep[row] = False

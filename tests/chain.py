@@ -20,6 +20,8 @@ from aisle.__main__ import main
 from configs.artifacts import RunArtifacts
 from configs.settings import Settings
 
+CONFIGS = Path(__file__).parents[1] / "configs"
+
 
 @dataclass(frozen=True)
 class Said:

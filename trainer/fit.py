@@ -88,7 +88,7 @@ class Fit:
         while self.state.epoch < self.plan.epochs and not self._out_of_patience():
             self._run_epoch(on_progress)
         if self.state.best_epoch != self.state.epoch - 1:
-            self._checkpoint.restore(f"{self.folder}/best-ckpt").expect_partial()
+            self._checkpoint.read(f"{self.folder}/best-ckpt").expect_partial()
         return self.state.history
 
     def _out_of_patience(self) -> bool:
@@ -226,7 +226,7 @@ class Fit:
         with tf.io.gfile.GFile(path) as file:
             document = json.loads(file.read())
         tag = document.pop("checkpoint")
-        self._checkpoint.restore(f"{self.folder}/{tag}").assert_existing_objects_matched()
+        self._checkpoint.read(f"{self.folder}/{tag}").assert_existing_objects_matched()
         self.state = FitState(**document)
 
 

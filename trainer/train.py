@@ -140,7 +140,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
     hyper, training = hyper_parameters(settings), settings.training
     if training.xla and not family.compiles:
         raise UsageError(
-            f"training.xla: XLA cannot know the shapes in a step of {training.model}; set it to false"
+            f"training.xla: XLA cannot know the shapes of {training.model}'s steps; set it to false"
         )
     plan = FitPlan(
         train_files=shard_files(artifacts, "train"),

@@ -32,7 +32,13 @@ TOKEN_COUNTS = pa.schema([("token", pa.binary()), ("count", pa.int64())])
 
 
 def make_preprocessing_fn(
-    *, vocabulary_size: int, length: int, strip: str, sizes: Sequence[int], buckets: int
+    *,
+    vocabulary_size: int,
+    length: int,
+    strip: str,
+    separate: str,
+    sizes: Sequence[int],
+    buckets: int,
 ) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.RaggedTensor]]:
     """Return the function that tf.Transform traces.
 
@@ -47,7 +53,7 @@ def make_preprocessing_fn(
             top_k=vocabulary_size - RESERVED_IDS,
             vocab_filename=VOCABULARY,
         )
-        words = tokenize(inputs[TEXT], strip=strip)
+        words = tokenize(inputs[TEXT], strip=strip, separate=separate)
         ids = tft.apply_vocabulary(words[:, :length], vocabulary, default_value=-1)
         known = ids.with_values(
             tf.where(ids.values < 0, np.int64(1), ids.values + np.int64(RESERVED_IDS))

@@ -31,9 +31,9 @@ def clean_and_hash(title: pa.Array, text: TextSettings, key: int) -> tuple[pa.Ar
     return from_tensor(cleaned), pa.array(keys.numpy())
 
 
-def unique_tokens(text: pa.Array, strip: str) -> pa.RecordBatch:
+def unique_tokens(text: pa.Array, strip: str, separate: str) -> pa.RecordBatch:
     """Return the distinct tokens of cleaned texts and their counts, as `TOKEN_COUNTS`."""
-    tokens, counts = counting_graph(strip)(to_tensor(text))
+    tokens, counts = counting_graph(strip, separate)(to_tensor(text))
     return pa.RecordBatch.from_arrays(
         [from_tensor(tokens), pa.array(counts.numpy())], schema=TOKEN_COUNTS
     )
@@ -69,12 +69,12 @@ def cleaning_graph(
 
 
 @functools.cache
-def counting_graph(strip: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+def counting_graph(strip: str, separate: str) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """Return the graph from cleaned texts [n] to distinct tokens [m] and counts int64 [m]."""
 
     @tf.function(input_signature=_STRINGS)
     def run(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        words = tokenize(text, strip=strip).values
+        words = tokenize(text, strip=strip, separate=separate).values
         found = tf.unique_with_counts(tf.boolean_mask(words, words != ""), out_idx=tf.int64)
         return found.y, found.count
 

@@ -67,14 +67,17 @@ def keyed_hash(text: tf.Tensor, key: int) -> tf.Tensor:
     return tf.strings.to_hash_bucket_strong(text, 1 << KEY_BITS, [key, ~key & ((1 << 63) - 1)])
 
 
-def tokenize(text: tf.Tensor, *, strip: str) -> tf.RaggedTensor:
+def tokenize(text: tf.Tensor, *, strip: str, separate: str) -> tf.RaggedTensor:
     """Cut cleaned text [batch] into tokens, strings [batch, (words)].
 
-    `sony 49 class, tv` gives `[sony, 49, class, tv]`. What matches `strip` is removed; scripts
-    that do not space their words are cut into characters. Text without a word has one empty token.
+    `men's 49" tv,red` gives `[mens, 49, tv, red]`. What matches `strip` is removed, what matches
+    `separate` parts words; scripts that do not space their words are cut into characters. Text
+    without a word has one empty token.
     """
     if strip:
         text = tf.strings.regex_replace(text, strip, "")
+    if separate:
+        text = tf.strings.regex_replace(text, separate, " ")
     text = tf.strings.regex_replace(text, _UNSPACED, r" \1 ")
     text = tf.strings.regex_replace(text, "  +", " ")
     return tf.strings.split(tf.strings.strip(text), " ")

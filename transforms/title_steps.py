@@ -191,27 +191,31 @@ class CountTokens(beam.PTransform):
         top_k = self._tokens.vocabulary_size - RESERVED_IDS
         return (
             titles
-            | "Count in each part" >> beam.ParDo(_CountTokens(self._tokens.strip, self._split))
+            | "Count in each part" >> beam.ParDo(_CountTokens(self._tokens, self._split))
             | "Add up" >> beam.CombineGlobally(MergeTokenCounts())
             | "Keep the most frequent" >> beam.Map(most_frequent, top_k)
         )
 
 
 class _CountTokens(OverlappedDoFn):
-    def __init__(self, strip: str, split: SplitSettings) -> None:
-        self._strip, self._split = strip, split
+    def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
+        self._tokens, self._split = tokens, split
 
     def work(self, element: tuple[int, pa.RecordBatch]) -> list[pa.RecordBatch]:
-        return [count_tokens(element[1], self._strip, self._split)]
+        return [count_tokens(element[1], self._tokens, self._split)]
 
 
-def count_tokens(titles: pa.RecordBatch, strip: str, split: SplitSettings) -> pa.RecordBatch:
+def count_tokens(
+    titles: pa.RecordBatch, tokens: TokenSettings, split: SplitSettings
+) -> pa.RecordBatch:
     """Return the distinct tokens of a part's training titles and how often each occurs."""
     from transforms.graphs import unique_tokens
 
     key = titles.column("key").to_numpy()
     train = split_of(key, (split.train, split.valid, split.test)) == 0
-    return unique_tokens(titles.column("text").filter(pa.array(train)), strip)
+    return unique_tokens(
+        titles.column("text").filter(pa.array(train)), tokens.strip, tokens.separate
+    )
 
 
 class MergeTokenCounts(beam.CombineFn):

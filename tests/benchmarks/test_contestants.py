@@ -19,6 +19,7 @@ from benchmarks.catalogue import labelled_files
 from benchmarks.measure import ROOT
 from benchmarks.predict import write_dump
 from benchmarks.shards import write_lines
+from configs.settings import TokenSettings
 
 pl = pytest.importorskip("polars", reason="only make bench needs it")
 
@@ -41,7 +42,7 @@ def oracle(root: Path) -> pd.DataFrame:
     return frame[text != ""].drop_duplicates("title")
 
 
-@pytest.mark.parametrize("script", ["polars_script", "polars_eager"])
+@pytest.mark.parametrize("script", ["polars_script", "polars_tuned"])
 def test_polars_finds_the_titles_and_labels_of_plain_pandas(
     script: str, catalogue: Path, config: Path, tmp_path: Path
 ) -> None:
@@ -65,8 +66,8 @@ def test_polars_finds_the_titles_and_labels_of_plain_pandas(
 
 def test_the_two_polars_scripts_write_the_same_ids(catalogue: Path, config: Path) -> None:
     """The words of a title get ids by falling frequency in train, and one bucket per n-gram."""
-    tuned = importlib.import_module("benchmarks.polars_script")
-    eager = importlib.import_module("benchmarks.polars_eager")
+    tuned = importlib.import_module("benchmarks.polars_tuned")
+    eager = importlib.import_module("benchmarks.polars_script")
     files = labelled_files(catalogue, config)
     records = tuned.read(files, sorted({label for _, label in files}))
     products = tuned.cut_words(tuned.distinct(records))
@@ -92,7 +93,7 @@ def test_the_preprocess_benchmark_ends_with_its_figures(
     scratch.mkdir()
     options = ["--input", str(catalogue), "--config", str(config), "--scratch", str(scratch)]
     status = preprocess.main(
-        [*options, "--rows", "60", "--only", "polars", "polars_eager", "--json"]
+        [*options, "--rows", "60", "--only", "polars", "polars_tuned", "--json"]
     )
     output = capfd.readouterr()
     figures = json.loads(output.out.splitlines()[-1])
@@ -100,9 +101,9 @@ def test_the_preprocess_benchmark_ends_with_its_figures(
     assert figures["records"] == 60
     assert figures["ratio_to_polars"] is None
     found = figures["contestants"]
-    assert found["polars"]["distinct"] == found["polars_eager"]["distinct"] > 0
+    assert found["polars"]["distinct"] == found["polars_tuned"]["distinct"] > 0
     assert found["polars"]["peak_rss_bytes"] > 0
-    assert "polars_eager" in output.err
+    assert "polars_tuned" in output.err
     assert not list(scratch.iterdir())
 
 
@@ -157,7 +158,7 @@ def test_fasttext_learns_from_the_shards_and_labels_a_dump(tmp_path: Path) -> No
             for number in range(200):
                 writer.write(example(number % 2, ["steel pan!", "red dress"][number % 2]))
         lines = text / f"{part}.txt"
-        assert write_lines(tmp_path, "bench", part, lines, strip="[!]") == 200
+        assert write_lines(tmp_path, "bench", part, lines, TokenSettings()) == 200
         assert set(lines.read_text().splitlines()) == {
             "__label__0 steel pan",
             "__label__1 red dress",

@@ -177,6 +177,20 @@ def test_154143_nuls_are_one_reject(tmp_path: Path) -> None:
     assert [(r.reason, len(r.raw)) for r in rejects] == [(NUL_BYTE, 154_144)]
 
 
+def test_a_file_can_be_rejected_whole_with_the_bytes_of_each_record(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_bytes(b'title,x\n"a, b",1\n\n"c\nd",2\n"e\n')
+    blocks = list(read_blocks(str(path), "shop.csv", {}, TableFormat(), reject="no column ad"))
+    assert sum(len(block.lines) for block in blocks) == 0
+    rejects = sorted((r for block in blocks for r in block.rejects), key=lambda r: r.line)
+    assert rejects == [
+        reject(2, "no column ad", b'"a, b",1\n'),
+        reject(3, "0 columns where the header has 2", b"\n"),
+        reject(4, "no column ad", b'"c\nd",2\n'),
+        reject(6, STRAY_QUOTE, b'"e\n'),
+    ]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"ad", b"ad\n"])
 def test_a_file_without_a_record_has_no_rows(tmp_path: Path, content: bytes) -> None:
     assert read(tmp_path, content) == ([], [])
@@ -205,15 +219,3 @@ def test_a_header_of_10_mb_is_not_repeated_in_the_message(tmp_path: Path) -> Non
     with pytest.raises(MissingColumn) as missing:
         read(tmp_path, b"x" * 10_000_000 + b"\na\n")
     assert len(str(missing.value)) < 300
-
-
-def test_a_stream_that_cannot_be_peeked_at_is_read_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Google's reader of objects has no `peek`; a byte-order mark counts there too."""
-
-    class Remote(io.BytesIO):
-        peek = property()
-
-    monkeypatch.setattr(tables.storage, "open_input", lambda _: Remote(b"\xef\xbb\xbfad\na\n"))
-    assert read(tmp_path, b"") == ([(2, "a")], [])

@@ -15,7 +15,7 @@ from transforms.graphs import clean_and_hash, cleaning_of, unique_tokens
 from transforms.text import clean_title, hash_ngrams, keyed_hash, tokenize
 from transforms.text_keys import KEY_BITS
 
-STRIP = TokenSettings().strip
+RULES = {"strip": TokenSettings().strip, "separate": TokenSettings().separate}
 TRICKY = [
     "",
     " ",
@@ -46,6 +46,8 @@ TRICKY = [
 ALPHABET = (
     "aAbBzZ  -|/\"'.,_019éÉßİıΣςσ本ñ\u0301\u0327\xa0\x85\u2028\u3000\u200b\u1680½²Ⅷ\t\n\r\x1fאا😀ǅ"
 )
+# capitals of Unicode 14: Python 3.11 knows what is their lower case, TensorFlow's ICU does not
+TOO_NEW = "\u2c2f\ua7c0\ua7d0\ua7d6\ua7d8"
 
 
 def notebook(title: str) -> str:
@@ -63,7 +65,7 @@ def cleaned(titles: list[str]) -> list[str]:
 
 
 def tokens_of(*texts: str) -> list[list[str]]:
-    words = tokenize(tf.constant(list(texts)), strip=STRIP).to_list()
+    words = tokenize(tf.constant(list(texts)), **RULES).to_list()
     return [[word.decode() for word in row] for row in words]
 
 
@@ -79,8 +81,9 @@ def test_random_titles_are_cleaned_as_the_notebook_does() -> None:
 
 
 def test_any_character_of_the_basic_plane_is_cleaned_as_the_notebook_does() -> None:
-    """Each between letters and beside one, leaving out what Python's own tables do not know."""
-    known = [chr(c) for c in range(1, 0x10000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
+    """Each between letters, beside one and alone; an unassigned code point is no character."""
+    plane = [chr(c) for c in range(1, 0x10000) if chr(c) not in TOO_NEW]
+    known = [c for c in plane if unicodedata.category(c) not in ("Cn", "Cs")]
     titles = [f"a{c}b {c}A {c} x{c}{c}y" for c in known]
     pairs = zip(titles, cleaned(titles), strict=True)
     wrong = [title for title, text in pairs if text != notebook(title)]
@@ -105,10 +108,10 @@ def test_cleaning_a_clean_title_again_changes_nothing_of_its_words() -> None:
     assert [text.split() for text in cleaned(once)] == [text.split() for text in once]
 
 
-def test_tokens_are_words_without_punctuation() -> None:
+def test_punctuation_parts_words_but_an_apostrophe_does_not() -> None:
     assert tokens_of('sony 49" class, tv', "men's t.v. (new)", " x ") == [
         ["sony", "49", "class", "tv"],
-        ["mens", "tv", "new"],
+        ["mens", "t", "v", "new"],
         ["x"],
     ]
 
@@ -127,7 +130,7 @@ def test_a_text_without_a_word_has_one_empty_token() -> None:
 
 
 def test_tokens_are_counted_without_the_empty_one() -> None:
-    found = unique_tokens(pa.array(["a b a", "b c", "!"]), STRIP)
+    found = unique_tokens(pa.array(["a b a", "b c", "!"]), **RULES)
     assert dict(zip(*(c.to_pylist() for c in found.columns), strict=True)) == {
         b"a": 2,
         b"b": 2,
@@ -153,7 +156,7 @@ def plain_ngrams(words: list[str], sizes: list[int], buckets: int) -> list[int]:
 @pytest.mark.parametrize("buckets", [2, 1000, 2_000_000, 1 << 31])
 def test_ngrams_are_those_that_plain_python_computes(sizes: list[int], buckets: int) -> None:
     rows = ["steel wrist watch for men", "watch", "", "a a a a", "毛 布"]
-    words = tokenize(tf.constant(rows), strip=STRIP)
+    words = tokenize(tf.constant(rows), **RULES)
     found = hash_ngrams(words, sizes=sizes, buckets=buckets).to_list()
     assert found == [plain_ngrams(row.split(" "), sizes, buckets) for row in rows]
     assert all(0 <= bucket < buckets for row in found for bucket in row)
@@ -166,7 +169,9 @@ def test_the_order_of_words_tells_bigrams_apart() -> None:
 
 
 def test_a_keyed_hash_is_the_same_on_every_machine() -> None:
-    assert keyed_hash(tf.constant(["dog bed"]), 20_190_401).numpy().tolist() == [GOLDEN]
+    assert keyed_hash(tf.constant(["dog bed"]), 20_190_401).numpy().tolist() == [
+        2_113_221_790_034_032_599
+    ]
 
 
 def test_another_key_gives_other_hashes() -> None:
@@ -183,6 +188,3 @@ def test_the_hash_is_that_of_the_cleaned_text() -> None:
     assert texts.to_pylist() == [b"dog, bed", b"dog, bed", b"cat bed"]
     assert keys[0] == keys[1] != keys[2]
     assert keys.to_pylist() == keyed_hash(tf.constant(texts.to_pylist()), 5).numpy().tolist()
-
-
-GOLDEN = 0

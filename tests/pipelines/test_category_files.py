@@ -1,0 +1,96 @@
+"""Category files: every record becomes a row or a reject; what names no category is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UsageError
+from configs.settings import Settings
+from pipelines.category_files import NO_CATEGORY, find_category_files, read_category_file
+from pipelines.rejects import EMPTY_FILE
+from transforms.csv_records import NOT_DECODABLE, STRAY_QUOTE, RejectedRow
+
+Row = tuple[int, int, str, str]
+BY_NAME = Settings(name="shop", categories={"prefix": "shop_"})
+BY_COLUMNS = Settings(
+    name="shop",
+    categories={"source": "columns", "columns": ["department", "aisle"], "separator": ">"},
+)
+
+
+def read(root: Path, settings: Settings = BY_NAME) -> tuple[list[Row], list[RejectedRow]]:
+    """Return (file, line, category, title) of each row, and the rejects."""
+    rows, rejects = [], []
+    for file in find_category_files(str(root), settings)[0]:
+        for batch, bad in read_category_file(file, settings.source, settings.categories):
+            rows += [tuple(row.values()) for row in batch.to_pylist()]
+            rejects += bad
+    return rows, rejects
+
+
+def test_files_are_numbered_by_path_and_say_their_category(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/shop_baby_toys.csv").write_text("title\nRattle\n")
+    (tmp_path / "shop_pets.csv").write_text('x,title\n1,"Dog\nbed"\n2,Bowl\n')
+    rows, rejects = read(tmp_path)
+    assert rows == [
+        (0, 2, "baby_toys", "Rattle"),
+        (1, 2, "pets", "Dog\nbed"),
+        (1, 4, "pets", "Bowl"),
+    ]
+    assert rejects == []
+
+
+def test_an_empty_file_is_a_reject_at_line_0(tmp_path: Path) -> None:
+    (tmp_path / "shop_a.csv").write_bytes(b"")
+    (tmp_path / "shop_b.csv").write_bytes(b"title\nBed\n")
+    assert read(tmp_path) == (
+        [(1, 2, "b", "Bed")],
+        [RejectedRow("shop_a.csv", 0, EMPTY_FILE, b"")],
+    )
+
+
+@pytest.mark.parametrize("header", [b"name", b"", b"caf\xe9"])
+def test_every_record_of_a_file_without_the_column_is_a_reject_with_its_bytes(
+    tmp_path: Path, header: bytes
+) -> None:
+    (tmp_path / "shop_a.csv").write_bytes(header + b'\n"Bed, red"\n"x\ncaf\xe9\n')
+    rows, rejects = read(tmp_path)
+    reason = f"no column title; its header is {[header.decode('utf-8', 'surrogateescape')]}"
+    assert rows == []
+    assert sorted(rejects, key=lambda bad: bad.line) == [
+        RejectedRow("shop_a.csv", 2, reason, b'"Bed, red"\n'),
+        RejectedRow("shop_a.csv", 3, STRAY_QUOTE, b'"x\n'),
+        RejectedRow("shop_a.csv", 4, reason, b"caf\xe9\n"),
+    ]
+
+
+def test_bytes_that_are_no_character_are_a_reject(tmp_path: Path) -> None:
+    (tmp_path / "shop_a.csv").write_bytes(b"title\ncaf\xe9\nBed\n")
+    assert read(tmp_path) == (
+        [(0, 3, "a", "Bed")],
+        [RejectedRow("shop_a.csv", 2, NOT_DECODABLE, b"caf\xe9\n")],
+    )
+
+
+def test_a_category_can_come_from_columns_and_a_row_without_one_is_a_reject(
+    tmp_path: Path,
+) -> None:
+    content = "department,aisle,title\nbaby, toys ,Rattle\n,,Bed\npets>dogs,,Bowl\n"
+    (tmp_path / "shop.csv").write_text(content)
+    rows, rejects = read(tmp_path, BY_COLUMNS)
+    assert rows == [(0, 2, "baby>toys", "Rattle"), (0, 4, "pets>dogs", "Bowl")]
+    assert rejects == [RejectedRow("shop.csv", 3, NO_CATEGORY, b"Bed")]
+
+
+def test_an_input_without_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no file matches"):
+        find_category_files(str(tmp_path), BY_NAME)
+
+
+def test_a_file_whose_name_says_no_category_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shop_.csv").write_text("title\nBed\n")
+    with pytest.raises(UsageError, match=r"the name of shop_\.csv says no category"):
+        find_category_files(str(tmp_path), BY_NAME)

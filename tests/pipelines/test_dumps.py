@@ -1,0 +1,208 @@
+"""Dumps in any of four formats: a row has an id and a title, or is a reject with a reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.testing.util import assert_that, equal_to
+
+from configs.errors import UsageError
+from configs.settings import DumpSettings
+from pipelines.dumps import (
+    NO_ID,
+    NO_TITLE,
+    NOT_JSON,
+    REJECTS,
+    ReadDump,
+    find_dump_files,
+    read_dump_file,
+)
+from pipelines.progress import ProgressLog
+from transforms.csv_records import RejectedRow
+from transforms.predictions import last_rows
+
+Row = tuple[int, str, str]
+ROWS = [("7", "Dog, Bed"), ("8", 'Bed "XL"\nblue'), ("x 9", "é")]
+
+
+def read(path: Path, **settings: str) -> tuple[list[Row], list[RejectedRow]]:
+    """Return (line, id, title) of each row, and the rejects."""
+    chosen = DumpSettings(**settings)
+    (file,), _ = find_dump_files(str(path), chosen)
+    rows, rejects = [], []
+    for batch, bad in read_dump_file(file, chosen):
+        assert set(batch.column("file").to_pylist()) <= {0}
+        columns = (batch.column(name).to_pylist() for name in ("line", "id", "title"))
+        rows += zip(*columns, strict=True)
+        rejects += bad
+    return rows, rejects
+
+
+def jsonl(folder: Path, *rows: object) -> Path:
+    """Write rows as JSON, or as they are where they are bytes already."""
+    path = folder / "dump.jsonl"
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def parquet(folder: Path, **columns: pa.Array) -> Path:
+    path = folder / "dump.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def table(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8", newline="")
+    return path
+
+
+def written(folder: Path, form: str) -> Path:
+    """Write `ROWS` in a format, beside a column that nobody asks for."""
+    if form == "jsonl":
+        return jsonl(folder, *({"x": 1, "id": i, "title": t} for i, t in ROWS))
+    if form == "parquet":
+        ids, titles = zip(*ROWS, strict=True)
+        return parquet(folder, title=pa.array(titles), id=pa.array(ids), x=pa.array([1, 2, 3]))
+    mark = {"csv": ",", "tsv": "\t"}[form]
+    lines = [mark.join(["x", "id", "title"])]
+    lines += [mark.join(["1", i, '"' + t.replace('"', '""') + '"']) for i, t in ROWS]
+    return table(folder, f"dump.{form}", "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+def test_the_same_products_are_read_from_every_format(tmp_path: Path, form: str) -> None:
+    rows, rejects = read(written(tmp_path, form))
+    assert [row[1:] for row in rows] == ROWS
+    assert [row[0] for row in rows] == ([2, 3, 5] if form in ("csv", "tsv") else [1, 2, 3])
+    assert rejects == []
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_dump_without_the_column_is_refused_in_one_line(tmp_path: Path, form: str) -> None:
+    with pytest.raises(UsageError, match=r"no column sku; its header is .*set dump\.id") as refused:
+        read(written(tmp_path, form), id="sku")
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_format_can_be_named_where_the_ending_says_nothing(tmp_path: Path) -> None:
+    path = table(tmp_path, "dump.dat", "id;title\n1;Bed, red\n")
+    with pytest.raises(UsageError, match=r"cannot be told from '\.dat'; set dump\.format"):
+        read(path)
+    assert read(path, format="csv", delimiter=";")[0] == [(2, "1", "Bed, red")]
+
+
+@pytest.mark.parametrize("where", ["nothing.csv", "*.csv"])
+def test_a_dump_that_is_not_there_is_refused(tmp_path: Path, where: str) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        find_dump_files(str(tmp_path / where), DumpSettings())
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all, but long enough"])
+def test_what_is_no_parquet_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "dump.parquet"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="not a parquet file") as refused:
+        read(path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_parquet_columns_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = parquet(tmp_path, id=pa.array([1]), title=pa.array([["a", "b"]]))
+    with pytest.raises(UsageError, match="not a parquet file"):
+        read(path)
+
+
+def test_ids_that_are_numbers_are_their_digits(tmp_path: Path) -> None:
+    titles = pa.array(["a", "b", "c"])
+    rows, rejects = read(parquet(tmp_path, id=pa.array([7, None, 9]), title=titles))
+    assert rows == [(1, "7", "a"), (3, "9", "c")]
+    assert [(bad.line, bad.reason) for bad in rejects] == [(2, NO_ID)]
+    rows, _ = read(
+        jsonl(tmp_path, {"id": 7, "title": 5}, {"id": 12345678901234567890, "title": "b"})
+    )
+    assert rows == [(1, "7", "5"), (2, "12345678901234567890", "b")]
+
+
+def test_ids_are_trimmed_and_titles_are_not(tmp_path: Path) -> None:
+    rows, _ = read(table(tmp_path, "dump.csv", "id,title\n 7\xa0, Bed \n"))
+    assert rows == [(2, "7", " Bed ")]
+
+
+def test_rows_without_an_id_or_a_title_are_rejects_with_what_they_held(tmp_path: Path) -> None:
+    content = "id,title\n1,Bed\n,Bib\n3, \n4,Bag\n ,\n"
+    rows, rejects = read(table(tmp_path, "dump.csv", content))
+    assert rows == [(2, "1", "Bed"), (5, "4", "Bag")]
+    assert rejects == [
+        RejectedRow("dump.csv", 3, NO_ID, b'["", "Bib"]'),
+        RejectedRow("dump.csv", 4, NO_TITLE, b'["3", " "]'),
+        RejectedRow("dump.csv", 6, NO_ID, b'["", ""]'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{", b"", b"[1, 2]", b"7", b'{"id": 1, "title": "caf\xe9"}', b"[" * 100_000],
+    ids=["open", "blank", "list", "number", "not UTF-8", "deep"],
+)
+def test_a_broken_json_line_is_a_reject_with_its_bytes(tmp_path: Path, line: bytes) -> None:
+    good = {"id": 1, "title": "Bed"}
+    rows, rejects = read(jsonl(tmp_path, good, line, good))
+    assert [row[0] for row in rows] == [1, 3]
+    assert rejects == [RejectedRow("dump.jsonl", 2, NOT_JSON, line + b"\n")]
+
+
+@pytest.mark.parametrize("value", [None, True, ["7"], {"a": 1}, float("nan"), float("inf")])
+def test_json_values_that_are_neither_text_nor_number_are_no_ids(
+    tmp_path: Path, value: object
+) -> None:
+    rows, rejects = read(jsonl(tmp_path, {"id": value, "title": "Bed"}, {"id": 2, "title": value}))
+    assert rows == []
+    assert [bad.reason for bad in rejects] == [NO_ID, NO_TITLE]
+
+
+def test_a_byte_order_mark_before_json_is_no_part_of_it(tmp_path: Path) -> None:
+    rows, _ = read(jsonl(tmp_path, b'\xef\xbb\xbf{"id": "1", "title": "\\ud800x"}'))
+    assert rows == [(1, "1", "?x")]
+
+
+def test_a_fingerprint_changes_with_the_content_of_any_file(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        table(tmp_path, name, "id,title\n1,Bed\n")
+    files, one = find_dump_files(str(tmp_path), DumpSettings())
+    table(tmp_path, "b.csv", "id,title\n1,Bag\n")
+    _, other = find_dump_files(str(tmp_path), DumpSettings())
+    assert [(file.number, file.relative) for file in files] == [(0, "a.csv"), (1, "b.csv")]
+    assert one != other
+
+
+def test_beam_reads_all_files_with_their_rejects_beside_them(tmp_path: Path) -> None:
+    table(tmp_path, "a.csv", "id,title\n1,Bed\n,Bib\n")
+    jsonl(tmp_path, {"id": 2, "title": "Bag"})
+    settings = DumpSettings()
+    files, _ = find_dump_files(str(tmp_path), settings)
+    with beam.Pipeline("FnApiRunner") as pipeline:
+        found = pipeline | beam.Create(files) | ReadDump(settings, ProgressLog())
+        rows = found.rows | beam.FlatMap(
+            lambda batch: [tuple(r.values()) for r in batch.to_pylist()]
+        )
+        assert_that(rows, equal_to([(0, 2, "1", "Bed"), (1, 1, "2", "Bag")]))
+        reasons = found[REJECTS] | beam.FlatMap(lambda batch: batch.column("reason").to_pylist())
+        assert_that(reasons, equal_to([NO_ID]), label="rejects")
+
+
+def test_the_last_row_of_an_id_wins_by_file_and_line_and_rows_come_by_key() -> None:
+    rows = [(0, 9, "a", 50), (1, 2, "a", 50), (0, 3, "b", 7), (1, 1, "a", 50), (0, 4, "c", 50)]
+    names = ("file", "line", "id", "key")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    batch = pa.RecordBatch.from_pydict(columns)
+    expected = [(0, 3, "b", 7), (0, 4, "c", 50), (1, 2, "a", 50)]
+    for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]):
+        kept = last_rows(batch.take(pa.array(order)))
+        assert [tuple(row.values()) for row in kept.to_pylist()] == expected

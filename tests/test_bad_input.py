@@ -1,0 +1,247 @@
+"""What bad input gets: one clear line and exit status 2, or a reject and a run that goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from chain import Said, Shop, aisle, examples, one_line, open_shop, write_dump
+
+from configs.settings import Settings
+
+Files = dict[str, bytes]
+HOME = "home/amazon_home_bath.csv"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, tiny_settings: Settings) -> Shop:
+    return open_shop(tmp_path / "shop", tiny_settings)
+
+
+@pytest.fixture
+def preprocessed(shop: Shop, tmp_path: Path) -> Callable[[Files], tuple[Said, list[dict]]]:
+    """Preprocess a good catalogue with these files added or replaced; return rejects too."""
+
+    def run(files: Files) -> tuple[Said, list[dict]]:
+        folder = tmp_path / "catalogue"
+        for name, content in {**_good_files(), **files}.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        said = shop("preprocess", "--input", folder)
+        parts = sorted(Path(shop.at().rejected).glob("*.parquet"))
+        return said, [row for part in parts for row in pq.read_table(part).to_pylist()]
+
+    return run
+
+
+def _good_files() -> Files:
+    return {
+        f"{main}/amazon_{main}_{bottom}.csv": "".join(
+            ["ad\n", *(f"{bottom} number {i} of {main}\n" for i in range(30))]
+        ).encode()
+        for main, bottom in (("home", "bath"), ("home", "lamps"), ("baby", "toys"))
+    }
+
+
+def _goes_on(said: Said, *, records: int, rejected: int) -> None:
+    """The run went on, and what it read is all accounted for."""
+    assert said.status == 0, said.err
+    assert "Traceback" not in said.err
+    counts = said.figures
+    assert (counts["records"], counts["rejected"]) == (records, rejected)
+    assert counts["examples"] == records - rejected
+
+
+def _nothing_finished(shop: Shop) -> None:
+    assert list(shop.prefix.rglob("COMPLETED")) == []
+
+
+def test_no_file_matched(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    one_line(shop("preprocess", "--input", tmp_path / "nothing"), "--input", "**/*.csv")
+    one_line(shop("preprocess", "--input", tmp_path / "absent"), "absent", "no file")
+    _nothing_finished(shop)
+    one_line(shop("train"), "aisle preprocess")
+
+
+def test_an_empty_file_is_noted_and_the_run_goes_on(preprocessed) -> None:
+    said, rejects = preprocessed({"home/amazon_home_void.csv": b""})
+    _goes_on(said, records=90, rejected=0)
+    assert said.figures["empty_files"] == 1
+    assert [(r["source"], r["line"]) for r in rejects] == [("home/amazon_home_void.csv", 0)]
+
+
+def test_files_with_nothing_in_them_stop_the_command(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "amazon_home_bath.csv").write_bytes(b"ad\n")
+    one_line(shop("preprocess", "--input", tmp_path / "catalogue"), "0 records")
+    _nothing_finished(shop)
+
+
+def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) -> None:
+    said, rejects = preprocessed({"home/amazon_home_odd.csv": b"name\nlamp\nsofa\n"})
+    _goes_on(said, records=92, rejected=2)
+    assert [(r["line"], r["raw"]) for r in rejects] == [(2, b"lamp"), (3, b"sofa")]
+    assert all("no column ad" in r["reason"] and "name" in r["reason"] for r in rejects)
+
+
+def test_bytes_that_are_not_utf8_cost_one_record(preprocessed) -> None:
+    said, rejects = preprocessed({HOME: b"ad\nbath one\nb\xe4d two\nbath three\n"})
+    _goes_on(said, records=63, rejected=1)
+    assert [(r["line"], r["raw"]) for r in rejects] == [(3, b"b\xe4d two\n")]
+    assert "encoding" in rejects[0]["reason"]
+
+
+def test_a_line_of_ten_megabytes_costs_one_record(preprocessed) -> None:
+    long = b"x" * 10_000_000
+    said, rejects = preprocessed({HOME: b"ad\nbath one\n" + long + b"\nbath three\n"})
+    _goes_on(said, records=63, rejected=1)
+    assert [(r["line"], len(r["raw"])) for r in rejects] == [(3, len(long) + 1)]
+    assert "max_record_bytes" in rejects[0]["reason"]
+
+
+def test_154143_nuls_cost_one_record(preprocessed) -> None:
+    nuls = b"\0" * 154_143
+    said, rejects = preprocessed({HOME: b"ad\nbath one\n" + nuls + b"\nbath three\n"})
+    _goes_on(said, records=63, rejected=1)
+    assert [(r["line"], r["raw"]) for r in rejects] == [(3, nuls + b"\n")]
+
+
+def test_a_stray_quote_swallows_no_neighbour(preprocessed) -> None:
+    said, rejects = preprocessed({HOME: b'ad\n"bath 5" wide\nbath two\n"open to the end\nbath 4\n'})
+    _goes_on(said, records=64, rejected=2)
+    assert [r["line"] for r in rejects] == [2, 4]
+
+
+def test_a_category_of_one_title_goes_through_the_chain(shop: Shop, preprocessed) -> None:
+    said, rejects = preprocessed({"odd/amazon_odd_lone.csv": b"ad\nthe only one of its kind\n"})
+    _goes_on(said, records=91, rejected=0)
+    assert rejects == []
+    assert shop("train").figures["classes"] == 3
+    assert shop("evaluate").status == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["training.modle=cnn"], ["training.modle", "unknown key"]),
+        (["trainings.model=cnn"], ["trainings", "unknown key"]),
+        (["models.cnn.epochs=many"], ["models.cnn.epochs", "many"]),
+        (["preprocess.num_shards=1.5"], ["preprocess.num_shards", "1.5"]),
+        (["split.train=0.7"], ["split", "add to 1", "1.1"]),
+        (["split.train=-0.1"], ["split.train"]),
+        (["training.model=lstm9"], ["training.model", "bag_of_ngrams"]),
+        (["source.files=["], ["source.files", "YAML"]),
+        (["nonsense"], ["nonsense", "KEY=VALUE"]),
+    ],
+)
+def test_a_wrong_setting_is_named_by_its_path(
+    shop: Shop, tiny_catalogue: Path, overrides: list[str], words: list[str]
+) -> None:
+    for options in (["preprocess", "--input", tiny_catalogue], ["train"]):
+        one_line(shop(*options, sets=overrides), *words)
+    assert not shop.prefix.exists()
+
+
+def test_a_config_that_cannot_be_read_is_named(shop: Shop, tmp_path: Path) -> None:
+    for content in (b"a: [", b"\xff\xfe\xff", b"- a list\n", b""):
+        shop.config.write_bytes(content)
+        one_line(shop("train"), str(shop.config))
+    shop.config.unlink()
+    one_line(shop("train"), str(shop.config), "No such file")
+
+
+def test_a_prefix_that_cannot_be_written(
+    tmp_path: Path, tiny_settings: Settings, tiny_catalogue: Path
+) -> None:
+    """The tests may run as root, whom no permission stops: the prefix is below a file."""
+    shop = open_shop(tmp_path, tiny_settings)
+    shop.prefix.write_bytes(b"a file")
+    one_line(shop("preprocess", "--input", tiny_catalogue), "cannot be written", "--prefix")
+    below = Shop(shop.config, shop.prefix / "deeper")
+    one_line(below("preprocess", "--input", tiny_catalogue), "cannot be written", "--prefix")
+    assert shop.prefix.read_bytes() == b"a file"
+
+
+def test_a_run_that_is_not_finished_is_refused_by_the_next_stage(
+    shop: Shop, tiny_catalogue: Path, tmp_path: Path
+) -> None:
+    dump = write_dump(tmp_path / "dump.csv", [("1", "bath towel"), ("2", "gold ring")])
+    predict = ("predict", "--dump", dump, "--dump-id", "d")
+    write = ("write-labels", "--dump-id", "d")
+    one_line(shop("train"), "is not there", "aisle preprocess")
+    for command in (("evaluate",), predict):
+        one_line(shop(*command), "is not there", "aisle train")
+    one_line(shop(*write), "is not there", "aisle predict")
+    done = shop("preprocess", "--input", tiny_catalogue)
+    Path(shop.at().tfrecords, "COMPLETED").rename(tmp_path / "kept")
+    one_line(shop("train"), "is not finished", "aisle preprocess")
+    (tmp_path / "kept").rename(Path(shop.at().tfrecords, "COMPLETED"))
+    export = shop.at().exports(shop("train").figures["model"])
+    Path(export, "COMPLETED").rename(tmp_path / "kept")
+    for command in (("evaluate",), predict):
+        one_line(shop(*command), "is not finished", "aisle train")
+    (tmp_path / "kept").rename(Path(export, "COMPLETED"))
+    assert shop(*predict).status == 0
+    Path(shop.at().predictions("d"), "COMPLETED").write_bytes(b'{"stage": "pre')
+    one_line(shop(*write), "COMPLETED", "--force")
+    assert not (shop.prefix / "labels.db").exists()
+    other = ["split.key=7"]
+    one_line(shop("preprocess", "--input", tiny_catalogue, sets=other), "another config", "--force")
+    assert done.figures["records"] == 480
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--no_such_option=1"], ["--no_such_option=1", "Beam"]),
+        (["--direct_num_workers=many"], ["direct_num_workers", "many"]),
+        (["--runner=NoSuchRunner"], ["NoSuchRunner"]),
+        (["stray"], ["stray"]),
+    ],
+)
+def test_an_option_that_beam_does_not_know(
+    shop: Shop, tiny_catalogue: Path, options: list[str], words: list[str]
+) -> None:
+    said = shop("preprocess", "--input", tiny_catalogue, "--", *options)
+    one_line(said, *words)
+    _nothing_finished(shop)
+
+
+def test_names_that_are_no_part_of_a_path_are_refused(shop: Shop, tmp_path: Path) -> None:
+    dump = write_dump(tmp_path / "dump.csv", [("1", "bath towel")])
+    one_line(shop("train", run_id="../up"), "run id", "../up")
+    one_line(shop("predict", "--dump", dump, "--dump-id", "a/b"), "dump id", "a/b")
+
+
+def test_an_unknown_command_or_option_is_refused_without_a_traceback() -> None:
+    for arguments in (["bake"], ["train", "--no-such-option"], ["preprocess"]):
+        said = aisle(*arguments)
+        assert said.status == 2
+        assert said.err.splitlines()[-1].startswith("aisle")
+        assert "Traceback" not in said.err
+
+
+def test_the_refusal_is_one_line_in_a_process_of_its_own(shop: Shop, tmp_path: Path) -> None:
+    """What native code or an import might say on the way counts too."""
+    typed = [sys.executable, "-m", "aisle", "preprocess", "--input", str(tmp_path / "absent")]
+    typed += ["--config", str(shop.config), "--prefix", str(shop.prefix)]
+    done = subprocess.run(typed, cwd=ROOT, capture_output=True, text=True, check=False)
+    one_line(Said(done.returncode, done.stdout, done.stderr), "absent")
+    assert done.stdout == ""
+
+
+def test_a_refused_rerun_leaves_the_finished_run_as_it_was(
+    shop: Shop, tiny_catalogue: Path, tmp_path: Path
+) -> None:
+    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+    before = examples(shop.at())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "amazon_home_bath.csv").write_bytes(b"ad\nbath one\n")
+    one_line(shop("preprocess", "--input", tmp_path / "other"), "another input", "--run-id")
+    assert examples(shop.at()) == before

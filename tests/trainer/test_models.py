@@ -1,0 +1,134 @@
+"""Models and their optimiser: the notebook's network, the bag, and sparse steps as dense ones."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from configs.models import BagOfNgramsSettings, CnnSettings
+from trainer.models import FAMILIES
+from trainer.models.bag_of_ngrams import WeightedBag
+from trainer.models.family import DataShape
+from trainer.optimizers import RowWiseAdagrad
+
+SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngram_buckets=50)
+SMALL_BAG = BagOfNgramsSettings(embedding_width=4, hidden_units=3)
+# what a batch looks up, with its slopes: row 3 twice in the first step, row 0 never
+STEPS = [([3, 1, 3], [[1.0, 2.0], [0.5, 0.0], [3.0, -1.0]]), ([3, 2], [[0.1, 0.2], [4.0, 4.0]])]
+
+
+def ragged(*rows: list[int]) -> tf.RaggedTensor:
+    return tf.ragged.constant(rows, dtype=tf.int64)
+
+
+def test_the_notebooks_cnn_has_2808466_parameters() -> None:
+    cnn = FAMILIES["cnn"].build(CnnSettings(), SHAPE)
+    assert cnn({"tokens": ragged([2, 3], [], [4] * 40)}).shape == (3, 18)
+    assert cnn.count_params() == 2_808_466
+
+
+def test_the_cnn_sees_no_token_beyond_its_length() -> None:
+    cnn = FAMILIES["cnn"].build(CnnSettings(), SHAPE)
+    short, long = cnn({"tokens": ragged([5] * 31, [5] * 31 + [9])}).numpy()
+    np.testing.assert_allclose(short, long, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "feature"), [("cnn", "tokens"), ("bag_of_ngrams", "ngrams")])
+def test_a_model_answers_a_title_the_same_whatever_stands_beside_it(
+    name: str, feature: str
+) -> None:
+    """An empty title first, last or in the middle shifts nobody's answer."""
+    family = FAMILIES[name]
+    assert family.features == (feature,)
+    settings = CnnSettings() if name == "cnn" else SMALL_BAG
+    model = family.build(settings, SHAPE)
+    rows = [[], [7, 8, 7], [], [9], []]
+    together = model({feature: ragged(*rows)}).numpy()
+    alone = [model({feature: ragged(row)}).numpy()[0] for row in rows]
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
+
+
+def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
+    bag = WeightedBag(buckets=5, width=2)
+    bag(ragged([0]))
+    table = np.arange(10, dtype=np.float32).reshape(5, 2)
+    weight = np.array([[0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)
+    bag.set_weights([table, weight])
+    rows = [[1, 3, 1], [], [4]]
+    heavy = np.log1p(np.exp(weight + 0.5413))
+    expected = [
+        (heavy[row] * table[row]).sum(axis=0) / (heavy[row].sum() + 1e-3) for row in rows[::2]
+    ]
+    found = bag(ragged(*rows)).numpy()
+    np.testing.assert_allclose(found[::2], expected, rtol=1e-5)
+    assert found[1].tolist() == [0.0, 0.0]
+
+
+def table_variable(values: np.ndarray) -> keras.Variable:
+    """Return a variable that the optimiser takes for a table that is looked up."""
+    layer = keras.layers.Layer(name="bag")
+    table = layer.add_weight(shape=values.shape, initializer="zeros", name="table")
+    table.assign(values)
+    return table
+
+
+def stepped_densely(values: np.ndarray, rate: float) -> np.ndarray:
+    """Return the table after `STEPS`, with whole arrays and no look-up."""
+    values, sums = values.astype(np.float64), np.zeros(len(values))
+    for rows, slopes in STEPS:
+        dense = np.zeros_like(values)
+        np.add.at(dense, rows, np.array(slopes))
+        sums += np.square(dense).mean(axis=1)
+        values -= rate * dense / np.sqrt(np.maximum(sums, 1e-30))[:, None]
+    return values
+
+
+def test_sparse_steps_equal_a_dense_computation_and_touch_looked_up_rows_only() -> None:
+    start = np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
+    table = table_variable(start)
+    optimizer = RowWiseAdagrad(9.0, row_learning_rate=0.3)
+    optimizer.build([table])
+    for rows, slopes in STEPS:
+        gradient = tf.IndexedSlices(tf.constant(slopes), tf.constant(rows, tf.int64), (5, 2))
+        optimizer.apply([gradient], [table])
+    found = table.numpy()
+    np.testing.assert_allclose(found, stepped_densely(start, 0.3), rtol=1e-5)
+    assert found[[0, 4]].tolist() == start[[0, 4]].tolist()
+    assert (optimizer.variables[-1].numpy()[[0, 4]] == 0).all()
+
+
+def test_a_promise_of_distinct_rows_changes_no_answer() -> None:
+    found = []
+    for promised in (True, False):
+        table = table_variable(np.ones((5, 2), np.float32))
+        optimizer = RowWiseAdagrad(1.0, row_learning_rate=0.3, rows_are_distinct=promised)
+        optimizer.build([table])
+        gradient = tf.IndexedSlices(tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([4, 1]))
+        optimizer.apply([gradient], [table])
+        found.append(table.numpy().tolist())
+    assert found[0] == found[1]
+
+
+def test_dense_variables_take_adagrads_steps_at_their_own_rate() -> None:
+    kernel = keras.Variable([[1.0, -2.0]], name="kernel")
+    optimizer = RowWiseAdagrad(0.5, row_learning_rate=9.0)
+    optimizer.build([kernel])
+    expected, sums = np.array([[1.0, -2.0]]), np.zeros((1, 2))
+    for slope in (np.array([[1.0, 3.0]]), np.array([[-2.0, 0.5]])):
+        optimizer.apply([tf.constant(slope, tf.float32)], [kernel])
+        sums += slope**2
+        expected -= 0.5 * slope / np.sqrt(sums)
+    np.testing.assert_allclose(kernel.numpy(), expected, rtol=1e-5)
+
+
+def test_the_bags_gradient_looks_each_row_up_once() -> None:
+    """What lets its optimiser be promised distinct rows."""
+    model = FAMILIES["bag_of_ngrams"].build(SMALL_BAG, SHAPE)
+    with tf.GradientTape() as tape:
+        logits = model({"ngrams": ragged([7, 8, 7], [8, 9])})
+        loss = tf.reduce_sum(tf.square(logits))
+    for gradient in tape.gradient(loss, [model.bag.table.value, model.bag.weight.value]):
+        assert isinstance(gradient, tf.IndexedSlices)
+        assert sorted(gradient.indices.numpy().tolist()) == [7, 8, 9]
