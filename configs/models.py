@@ -39,9 +39,9 @@ class BagOfNgramsSettings(FitSettings):
     batch_size: Count = 1024
     epochs: Count = 1
     patience: Count = 1
-    learning_rate: Positive = 0.3
+    learning_rate: Positive = 0.4
     dense_learning_rate: Positive = 0.2
-    embedding_width: Count = 50
+    embedding_width: Count = 32
     hidden_units: Count = 64
 
 

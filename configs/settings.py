@@ -115,7 +115,7 @@ class NgramSettings(Section):
     """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept."""
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
-    buckets: Annotated[int, Field(ge=2, le=1 << 31)] = 2_000_000
+    buckets: Annotated[int, Field(ge=2, le=1 << 31)] = 4_194_304
 
 
 class FeatureSettings(Section):
@@ -205,7 +205,7 @@ class DumpSettings(Section):
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
     num_shards: Count = 8
-    batch_rows: Count = 8192
+    batch_rows: Count = 4096
 
 
 class StoreSettings(Section):

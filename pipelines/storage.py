@@ -166,7 +166,7 @@ def _local_files(root: str, pattern: str) -> Iterator[FileInfo]:
         if os.path.isfile(path):
             relative = Path(os.path.relpath(os.path.abspath(path), base)).as_posix()
             if not _is_unicode(relative):
-                raise UsageError(f"{ascii(path)}: the file's name is not UTF-8; rename the file")
+                raise UsageError(f"{path!a}: the file's name is not UTF-8; rename the file")
             yield FileInfo(path, relative, os.path.getsize(path))
 
 

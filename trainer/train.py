@@ -26,6 +26,8 @@ from trainer.labels import LabelReader
 from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family
 
+_FITTED_ON = "FITTED_ON"
+
 
 def hparams_id(settings: Settings) -> str:
     """Name a model by its family and the hash of whatever shapes its training."""
@@ -53,6 +55,7 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     def body(work: str) -> dict[str, Any]:
         if force:
             storage.remove_tree(checkpoints)
+        _forget_other_examples(checkpoints, examples.fingerprint)
         return _train(settings, artifacts, examples, checkpoints, f"{work}/export")
 
     outcome = run_stage(
@@ -66,6 +69,15 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     )
     storage.remove_tree(checkpoints)
     return outcome
+
+
+def _forget_other_examples(checkpoints: str, fingerprint: str) -> None:
+    """Remove what a killed training left if it was fitted on examples that were made anew since."""
+    mark = f"{checkpoints}/{_FITTED_ON}"
+    if storage.exists(mark) and storage.read_bytes(mark).decode() == fingerprint:
+        return
+    storage.remove_tree(checkpoints)
+    storage.write_bytes(mark, fingerprint.encode())
 
 
 def train_fingerprint(settings: Settings) -> str:

@@ -1,0 +1,155 @@
+"""Training from the command line: both models, early stopping, resuming, other category rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chain import Shop, contents, examples, open_shop, predictions, write_dump
+
+from configs.settings import Settings
+from pipelines import progress
+
+SMALL_STEPS = "models.bag_of_ngrams.batch_size=8"
+
+
+@pytest.fixture(scope="module")
+def shop(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
+) -> Shop:
+    """A shop whose examples are written, and nothing more."""
+    shop = open_shop(tmp_path_factory.mktemp("training"), tiny_settings)
+    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+    return shop
+
+
+def _weights(shop: Shop, model: str, run_id: str = "monday") -> list[np.ndarray]:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(f"{shop.at(run_id).exports(model)}/model")
+    return [weight.numpy() for weight in loaded.weights]
+
+
+def _close(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
+    return len(found) == len(expected) and all(
+        np.allclose(a, b, atol=1e-6) for a, b in zip(found, expected, strict=True)
+    )
+
+
+def test_the_cnn_trains_evaluates_and_predicts_beside_the_other_model(
+    shop: Shop, tmp_path: Path
+) -> None:
+    dump = write_dump(tmp_path / "dump.csv", [("1", "bath towel"), ("2", "gaming laptop")])
+    sets = ["training.model=cnn", "models.cnn.epochs=2"]
+    trained = shop("train", sets=sets).figures
+    other = shop("train").figures
+    assert trained["model"].startswith("cnn-")
+    assert other["model"].startswith("bag_of_ngrams-")
+    assert [epoch["epoch"] for epoch in trained["history"]] == [1, 2]
+    assert trained["history"][1]["loss"] < trained["history"][0]["loss"]
+    assert shop("evaluate", sets=sets).status == 0
+    assert shop("predict", "--dump", dump, "--dump-id", "cnn", sets=sets).status == 0
+    assert set(predictions(shop.at(), "cnn").column("model").to_pylist()) == {trained["model"]}
+    named = shop("predict", "--dump", dump, "--dump-id", "named", "--model", other["model"])
+    assert named.figures["model"] == other["model"]
+
+
+def test_training_stops_when_the_validation_no_longer_gains(shop: Shop) -> None:
+    """With steps too small to change an answer, `patience` epochs after the first are the last."""
+    sets = ["models.bag_of_ngrams.learning_rate=1.0e-30", "models.bag_of_ngrams.epochs=9"]
+    sets += ["models.bag_of_ngrams.dense_learning_rate=1.0e-30", "models.bag_of_ngrams.patience=2"]
+    figures = shop("train", sets=sets).figures
+    assert figures["epochs"] == 3 == len(figures["history"])
+    assert len({epoch["val_accuracy"] for epoch in figures["history"]}) == 1
+
+
+def test_the_same_training_gives_the_same_weights(shop: Shop) -> None:
+    model = shop("train").figures["model"]
+    before = _weights(shop, model)
+    assert not shop("train", "--force").figures["done_before"]
+    assert _close(_weights(shop, model), before)
+
+
+class _Interrupt:
+    """Stands in for the user's Ctrl-C: it comes when so many titles have been fitted on."""
+
+    def __init__(self, after: float) -> None:
+        self.left, self.seen = after, 0
+
+    def __call__(self, count: int) -> None:
+        self.left -= count
+        self.seen += count
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
+def test_interrupted_training_goes_on_at_its_checkpoint(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is less than the whole, and the weights are those of an unbroken training."""
+    sets = [SMALL_STEPS, "models.bag_of_ngrams.epochs=4", "models.bag_of_ngrams.patience=4"]
+    sets += ["training.checkpoint_seconds=0.0001"]
+    counters = [_Interrupt(float("inf")), _Interrupt(700), _Interrupt(float("inf"))]
+    statuses, weights, histories = [], [], []
+    for counter in counters:
+        monkeypatch.setattr(progress, "ProgressCounter", lambda counter=counter: counter)
+        said = shop("train", "--force" if counter is counters[0] else "--json", sets=sets)
+        statuses.append(said.status)
+        if said.status == 0:
+            weights.append(_weights(shop, said.figures["model"]))
+            histories.append(said.figures["history"])
+            for finished in (shop.at().exports(said.figures["model"]),):
+                Path(finished, "COMPLETED").unlink()
+        else:
+            assert "run it again to go on" in said.err
+    assert statuses == [0, 130, 0]
+    whole, _, rest = (counter.seen for counter in counters)
+    assert 0 < rest < whole
+    assert [e["epoch"] for e in histories[1]] == [1, 2, 3, 4]
+    assert _close(*weights)
+    assert [e["val_accuracy"] for e in histories[0]] == [e["val_accuracy"] for e in histories[1]]
+
+
+def test_a_checkpoint_of_other_examples_is_not_gone_on_from(
+    shop: Shop, tmp_path: Path, tiny_settings: Settings, tiny_catalogue: Path, monkeypatch
+) -> None:
+    """Killed, then preprocessed anew from other files: the fit begins at the beginning."""
+    fewer = tmp_path / "fewer"
+    for name, content in contents(tiny_catalogue).items():
+        if "clothing" not in name:
+            (fewer / name).parent.mkdir(parents=True, exist_ok=True)
+            (fewer / name).write_bytes(content)
+    sets = [SMALL_STEPS, "training.checkpoint_seconds=0.0001"]
+    changed, fresh = (open_shop(tmp_path / name, tiny_settings) for name in ("changed", "fresh"))
+    assert changed("preprocess", "--input", tiny_catalogue).status == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(progress, "ProgressCounter", lambda: _Interrupt(600))
+        assert changed("train", sets=sets).status == 130
+    assert list(Path(changed.at().root).glob("checkpoints/*/last.json"))
+    assert changed("preprocess", "--input", fewer, "--force").status == 0
+    assert fresh("preprocess", "--input", fewer).status == 0
+    assert examples(changed.at()) == examples(fresh.at())
+    found, expected = (one("train", sets=sets).figures for one in (changed, fresh))
+    assert _close(_weights(changed, found["model"]), _weights(fresh, expected["model"]))
+
+
+def test_the_category_can_come_from_columns(
+    tmp_path: Path, tiny_settings: Settings, tiny_catalogue: Path
+) -> None:
+    """One file with a column for each level gives the labels of many files named by them."""
+    rows = ["title,aisle,shelf"]
+    for i in range(60):
+        rows.append(f"bath towel {i},home,bath")
+        rows.append(f"baby gate {i},baby,safety")
+    rows.append("of no category,,")
+    (tmp_path / "all.csv").write_text("\n".join(rows) + "\n")
+    by_columns = {"source": "columns", "columns": ["aisle", "shelf"]}
+    sets = [f"categories={json.dumps(by_columns)}", "source.columns.title=[title]"]
+    shop = open_shop(tmp_path / "columns", tiny_settings)
+    counts = shop("preprocess", "--input", tmp_path / "all.csv", sets=sets).figures
+    assert (counts["records"], counts["rejected"], counts["examples"]) == (121, 1, 120)
+    labels = Path(shop.at().stats, "labels.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in labels] == ["label", "baby", "home"]
+    assert shop("train", sets=sets).figures["classes"] == 2
