@@ -108,7 +108,7 @@ class TokenSettings(Section):
     vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
     length: Count = 31
     strip: Pattern = "['\u2019`]"
-    separate: Pattern = r"[^\pL\pN\pM]+"
+    separate: Pattern = r"[^\pL\pN\pM ]+"
 
 
 class NgramSettings(Section):

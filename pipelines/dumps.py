@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from pipelines import storage
 from pipelines.progress import ProgressLog
 from pipelines.rejects import rejects_batch
 from pipelines.tables import MissingColumn, TableFormat, read_blocks
-from transforms.csv_records import RejectedRow
+from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
 
 DUMP_ROWS = pa.schema(
     [
@@ -61,7 +62,7 @@ def find_dump_files(dump: str, settings: DumpSettings) -> tuple[list[DumpFile], 
     """Return the files of a dump, in path order, and their fingerprint.
 
     `dump` is a file, a folder or a glob. Raises `UsageError` where there is none, its format
-    cannot be told, or it lacks the id's or the title's column.
+    cannot be told, it lacks the id's or the title's column, or nothing is in it.
     """
     found = storage.list_files(dump)
     if not found:
@@ -72,6 +73,8 @@ def find_dump_files(dump: str, settings: DumpSettings) -> tuple[list[DumpFile], 
     ]
     for file in files:
         _check_columns(file, settings)
+    if not any(info.size for info in found):
+        raise UsageError(f"--dump {dump}: empty, not even a header; was it written to the end?")
     return files, storage.content_fingerprint(found)
 
 
@@ -133,7 +136,7 @@ def read_dump_file(
     readers = {"jsonl": _read_json_lines, "parquet": _read_parquet}
     reader = readers.get(file.form, _read_table)
     for lines, ids, titles, rejects in reader(file, settings):
-        yield _rows_of(file, lines, ids, titles, rejects)
+        yield _rows_of(file, lines, ids, titles, rejects, settings.max_record_bytes)
 
 
 _Columns = tuple[np.ndarray, pa.Array, pa.Array, list[RejectedRow]]
@@ -201,14 +204,55 @@ def _read_parquet(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
         missing = [n for n in (settings.id, settings.title) if n not in table.schema_arrow.names]
         if missing:
             raise MissingColumn(missing, table.schema_arrow.names)
+        for name in (settings.id, settings.title):
+            kind = table.schema_arrow.field(name).type
+            if pa.types.is_nested(kind):
+                raise UsageError(
+                    f"--dump {file.path}: the column {name} holds {kind}, expected text or "
+                    "numbers; set dump.id and dump.title to such columns"
+                )
         first = 1
         for batch in table.iter_batches(65_536, columns=[settings.id, settings.title]):
             lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
-            ids, titles = (
-                pc.cast(batch.column(name), pa.string()) for name in (settings.id, settings.title)
-            )
-            yield lines, ids, titles, []
+            pairs = [_as_text(batch.column(name)) for name in (settings.id, settings.title)]
+            bad = pairs[0][1] | pairs[1][1]
+            rejects = [
+                RejectedRow(
+                    file.relative, first + row, NOT_DECODABLE, repr(batch.take([row])).encode()
+                )
+                for row in np.flatnonzero(bad).tolist()
+            ]
+            ids, titles = (text.filter(pa.array(~bad)) for text, _ in pairs)
+            yield lines[~bad], ids, titles, rejects
             first += batch.num_rows
+
+
+def _as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Return a column as strings, and which of its rows hold bytes of no character."""
+    kind = column.type
+    if not (_is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return pc.cast(column, pa.string()), np.zeros(len(column), bool)
+    raw = pc.cast(column, pa.binary())
+    try:
+        return pc.cast(raw, pa.string()), np.zeros(len(column), bool)
+    except pa.ArrowInvalid:
+        texts = [_decoded(value) for value in raw.to_pylist()]
+        bad = [
+            text is None and known
+            for text, known in zip(texts, raw.is_valid().to_pylist(), strict=True)
+        ]
+        return pa.array(texts, pa.string()), np.array(bad, bool)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _rows_of(
@@ -217,14 +261,17 @@ def _rows_of(
     ids: pa.Array,
     titles: pa.Array,
     rejects: list[RejectedRow],
+    max_bytes: int,
 ) -> tuple[pa.RecordBatch, list[RejectedRow]]:
-    """Leave out the rows without an id or a title; ids are trimmed."""
+    """Leave out the rows without an id or a title, with a NUL, or too long; ids are trimmed."""
     ids = pc.utf8_trim_whitespace(ids)
     without = {
         NO_ID: pc.fill_null(pc.equal(ids, ""), True),
         NO_TITLE: pc.fill_null(pc.equal(pc.utf8_trim_whitespace(titles), ""), True),
+        NUL_BYTE: _either(lambda text: pc.match_substring(text, "\0"), ids, titles),
+        TOO_LONG: _either(lambda text: pc.greater(pc.binary_length(text), max_bytes), ids, titles),
     }
-    bad = pc.or_(*without.values())
+    bad = functools.reduce(pc.or_, without.values())
     more = []
     for row in np.flatnonzero(bad.to_numpy(zero_copy_only=False)):
         reason = next(why for why, mask in without.items() if mask[row].as_py())
@@ -233,3 +280,7 @@ def _rows_of(
     number = pa.array(np.full(len(lines), file.number, np.int32))
     batch = pa.RecordBatch.from_arrays([number, pa.array(lines), ids, titles], schema=DUMP_ROWS)
     return (batch.filter(pc.invert(bad)) if more else batch), [*rejects, *more]
+
+
+def _either(test: Callable[[pa.Array], pa.Array], ids: pa.Array, titles: pa.Array) -> pa.Array:
+    return pc.or_(*(pc.fill_null(test(column), False) for column in (ids, titles)))

@@ -111,12 +111,12 @@ def _category_rows(counts: Counter, taxonomy: Taxonomy) -> Iterable[Sequence[Any
     A title that stands in two categories of one level is a title of each.
     """
     for level in taxonomy.levels:
-        rows: dict[str, list[int]] = {name: [0, 0] for name in taxonomy.levels[level]}
+        titles = {name: counts[("level_titles", level, name)] for name in taxonomy.levels[level]}
+        rows = {name: [0, of_name] for name, of_name in titles.items()}
         for category in taxonomy.categories:
             name = category if level == "full" else _name_at(category, taxonomy, level)
             if name is not None:
                 rows[name][0] += counts[("category_records", category)]
-                rows[name][1] += counts[("category_titles", category)]
         yield from ((level, name, *row) for name, row in rows.items())
 
 

@@ -48,8 +48,9 @@ def write_labels(
 
     Raises `UsageError` where the folder is not finished or the store cannot be written.
     """
-    write_id = _write_id(require_manifest(predictions, "predict"), dump_id)
-    parts = _checked_parts(predictions)
+    manifest = require_manifest(predictions, "predict")
+    write_id = _write_id(manifest, dump_id)
+    parts = _checked_parts(predictions) if manifest.figures.get("predictions") != 0 else []
     done: list[Counts] = []
     with open_store(parse_url(store_url), settings) as store:
         for rows in _batches(parts, settings.batch_rows):

@@ -86,7 +86,7 @@ def test_files_with_nothing_in_them_stop_the_command(shop: Shop, tmp_path: Path)
 def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) -> None:
     said, rejects = preprocessed({"home/amazon_home_odd.csv": b"name\nlamp\nsofa\n"})
     _goes_on(said, records=92, rejected=2)
-    assert [(r["line"], r["raw"]) for r in rejects] == [(2, b"lamp"), (3, b"sofa")]
+    assert [(r["line"], r["raw"]) for r in rejects] == [(2, b"lamp\n"), (3, b"sofa\n")]
     assert all("no column ad" in r["reason"] and "name" in r["reason"] for r in rejects)
 
 

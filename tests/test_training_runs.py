@@ -12,7 +12,12 @@ from chain import Shop, contents, examples, open_shop, predictions, write_dump
 from configs.settings import Settings
 from pipelines import progress
 
-SMALL_STEPS = "models.bag_of_ngrams.batch_size=8"
+FOUR_EPOCHS = [
+    "models.bag_of_ngrams.batch_size=8",
+    "models.bag_of_ngrams.epochs=4",
+    "models.bag_of_ngrams.patience=4",
+    "training.checkpoint_seconds=0.0001",
+]
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +94,7 @@ def test_interrupted_training_goes_on_at_its_checkpoint(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is less than the whole, and the weights are those of an unbroken training."""
-    sets = [SMALL_STEPS, "models.bag_of_ngrams.epochs=4", "models.bag_of_ngrams.patience=4"]
-    sets += ["training.checkpoint_seconds=0.0001"]
+    sets = FOUR_EPOCHS
     counters = [_Interrupt(float("inf")), _Interrupt(700), _Interrupt(float("inf"))]
     statuses, weights, histories = [], [], []
     for counter in counters:
@@ -100,8 +104,7 @@ def test_interrupted_training_goes_on_at_its_checkpoint(
         if said.status == 0:
             weights.append(_weights(shop, said.figures["model"]))
             histories.append(said.figures["history"])
-            for finished in (shop.at().exports(said.figures["model"]),):
-                Path(finished, "COMPLETED").unlink()
+            Path(shop.at().exports(said.figures["model"]), "COMPLETED").unlink()
         else:
             assert "run it again to go on" in said.err
     assert statuses == [0, 130, 0]
@@ -113,7 +116,10 @@ def test_interrupted_training_goes_on_at_its_checkpoint(
 
 
 def test_a_checkpoint_of_other_examples_is_not_gone_on_from(
-    shop: Shop, tmp_path: Path, tiny_settings: Settings, tiny_catalogue: Path, monkeypatch
+    tmp_path: Path,
+    tiny_settings: Settings,
+    tiny_catalogue: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed, then preprocessed anew from other files: the fit begins at the beginning."""
     fewer = tmp_path / "fewer"
@@ -121,7 +127,7 @@ def test_a_checkpoint_of_other_examples_is_not_gone_on_from(
         if "clothing" not in name:
             (fewer / name).parent.mkdir(parents=True, exist_ok=True)
             (fewer / name).write_bytes(content)
-    sets = [SMALL_STEPS, "training.checkpoint_seconds=0.0001"]
+    sets = FOUR_EPOCHS
     changed, fresh = (open_shop(tmp_path / name, tiny_settings) for name in ("changed", "fresh"))
     assert changed("preprocess", "--input", tiny_catalogue).status == 0
     with monkeypatch.context() as patched:

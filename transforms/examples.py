@@ -8,7 +8,7 @@ level), `categories` int64 list (every full category of the title, the first one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,9 +138,10 @@ def _count(
 
     Keys: `("labelled",)`: all titles; `("exclusive", split)`, `("rule_based", split)`,
     `("conflicting",)`, `("dropped",)`, `("unlabelled",)`, `("label", split, name)`,
-    `("conflict", first name, second name)`.
+    `("conflict", first name, second name)`, `("level_titles", level, name)`: distinct titles.
     """
-    labelled = np.unique(title_labels(categories, taxonomy, rules.level)[0])
+    stands = {level: title_labels(categories, taxonomy, level) for level in taxonomy.levels}
+    labelled = np.unique(stands[rules.level][0])
     counts: Counter = Counter()
     counts[("labelled",)] = len(categories)
     counts[("conflicting",)] = conflicting
@@ -152,19 +153,25 @@ def _count(
         counts[("rule_based", part)] = int((split == number).sum()) if rules.rule_based else 0
         found = np.bincount(label[split[row] == number], minlength=len(names))
         counts.update({("label", part, names[i]): int(found[i]) for i in np.flatnonzero(found)})
-    counts.update(_conflict_pairs(categories, taxonomy, rules.level))
+    counts.update(_conflict_pairs(*stands[rules.level], names, len(categories)))
+    for level, (_, at_level) in stands.items():
+        found = np.bincount(at_level, minlength=len(taxonomy.levels[level])).tolist()
+        counts.update(
+            {
+                ("level_titles", level, name): n
+                for name, n in zip(taxonomy.levels[level], found, strict=True)
+            }
+        )
     return counts
 
 
-def _conflict_pairs(categories: pa.ListArray, taxonomy: Taxonomy, level: str) -> Counter:
+def _conflict_pairs(
+    row: np.ndarray, label: np.ndarray, names: Sequence[str], titles: int
+) -> Counter:
     """Count for each pair of labels the titles that stand under both."""
     from scipy import sparse
 
-    row, label = title_labels(categories, taxonomy, level)
-    names = taxonomy.levels[level]
-    stands = sparse.csr_matrix(
-        (np.ones(len(row), np.int64), (row, label)), (len(categories), len(names))
-    )
+    stands = sparse.csr_matrix((np.ones(len(row), np.int64), (row, label)), (titles, len(names)))
     together = sparse.triu(stands.T @ stands, k=1).tocoo()
     return Counter(
         {

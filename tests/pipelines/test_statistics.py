@@ -18,8 +18,8 @@ from pipelines.statistics import (
     write_statistics,
 )
 from transforms.categories import make_taxonomy
+from transforms.csv_records import EMPTY_TITLE
 from transforms.features import TOKEN_COUNTS
-from transforms.title_steps import EMPTY_TITLE
 
 TREE = make_taxonomy(["a_x", "b"], "_", {"main": [0, 1], "sub": [1, 2]})
 # 10 records: 1 not trusted, 1 empty title, 8 cleaned, of which 5 distinct titles and 3 repeats
@@ -43,6 +43,11 @@ COUNTS = Counter(
         ("category_records", "b"): 2,
         ("category_titles", "a_x"): 4,
         ("category_titles", "b"): 2,
+        ("level_titles", "main", "a"): 4,
+        ("level_titles", "main", "b"): 2,
+        ("level_titles", "sub", "x"): 4,
+        ("level_titles", "full", "a_x"): 4,
+        ("level_titles", "full", "b"): 2,
         ("label", "train", "a"): 3,
         ("label", "test", "b"): 1,
         ("words", 12): 1,

@@ -1,0 +1,150 @@
+"""What a bad dump gets: one clear line and exit status 2, or a reject and a run that goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from chain import Said, Shop, one_line, open_shop, predictions
+
+from configs.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def shop(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
+) -> Shop:
+    """A shop with a trained model."""
+    shop = open_shop(tmp_path_factory.mktemp("dumps"), tiny_settings)
+    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+    assert shop("train").status == 0
+    return shop
+
+
+@pytest.fixture
+def labelled(shop: Shop, tmp_path: Path) -> Callable[[str, bytes], tuple[Said, str, list[dict]]]:
+    """Predict one file; return what was said, the dump's id and the rejects."""
+
+    def run(name: str, content: bytes) -> tuple[Said, str, list[dict]]:
+        dump = tmp_path / name
+        dump.write_bytes(content)
+        dump_id = tmp_path.name.replace("_", "-")
+        said = shop("predict", "--dump", dump, "--dump-id", dump_id)
+        folder = Path(shop.at().predictions(dump_id), "rejected")
+        rejects = [
+            r for p in sorted(folder.glob("*.parquet")) for r in pq.read_table(p).to_pylist()
+        ]
+        return said, dump_id, rejects
+
+    return run
+
+
+def _goes_on(shop: Shop, said: Said, dump_id: str, ids: list[str], rejected: int) -> None:
+    assert said.status == 0, said.err
+    assert said.err == ""
+    assert said.figures["rejected"] == rejected
+    assert said.figures["rows"] == len(ids) + rejected
+    assert predictions(shop.at(), dump_id).column("id").to_pylist() == ids
+    written = shop("write-labels", "--dump-id", dump_id).figures
+    assert written["predictions"] == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("dump.csv", b"sku,title\n1,bath towel\n"),
+        ("dump.tsv", b"sku\ttitle\n1\tbath towel\n"),
+        ("dump.jsonl", b'{"sku": 1, "title": "bath towel"}\n'),
+    ],
+)
+def test_a_dump_without_an_id_column_names_the_columns_it_has(
+    shop: Shop, labelled, name: str, content: bytes
+) -> None:
+    said, dump_id, _ = labelled(name, content)
+    one_line(said, name, "no column id", "sku", "dump.id")
+    one_line(shop("write-labels", "--dump-id", dump_id), "is not there", "aisle predict")
+
+
+def test_a_parquet_dump_without_an_id_column_names_the_columns_it_has(
+    shop: Shop, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({"sku": ["1"], "title": ["bath towel"]}), tmp_path / "dump.parquet")
+    said = shop("predict", "--dump", tmp_path / "dump.parquet", "--dump-id", "no-id")
+    one_line(said, "dump.parquet", "no column id", "sku")
+
+
+def test_a_dump_that_is_not_there_or_of_no_known_format(shop: Shop, labelled, tmp_path) -> None:
+    one_line(shop("predict", "--dump", tmp_path / "none.csv", "--dump-id", "n"), "no such file")
+    one_line(labelled("dump.xlsx", b"PK")[0], "xlsx", "dump.format")
+    one_line(labelled("dump.parquet", b"id,title\n1,x\n")[0], "not a parquet file")
+
+
+def test_an_empty_dump_stops_the_command(labelled) -> None:
+    one_line(labelled("dump.csv", b"")[0], "dump.csv", "empty")
+
+
+def test_a_dump_of_no_products_is_labelled_and_written(shop: Shop, labelled) -> None:
+    """A night without new products is no error: only the header came."""
+    said, dump_id, _ = labelled("dump.csv", b"id,title\n")
+    assert said.status == 0, said.err
+    assert said.figures["predictions"] == 0
+    written = shop("write-labels", "--dump-id", dump_id)
+    assert written.status == 0, written.err
+    assert written.figures["predictions"] == 0
+
+
+def test_bad_rows_of_a_csv_dump_are_rejects(shop: Shop, labelled) -> None:
+    rows = [b"id,title", b"1,bath towel", b"2,", b",gold ring", b"3,a,b", b'4,"wide 5" lamp']
+    rows += [b"5,b\xe4d", b"6," + b"\0" * 154_143, b"7," + b"x" * 10_000_000, b"8,bike helmet", b""]
+    said, dump_id, rejects = labelled("dump.csv", b"\n".join(rows))
+    _goes_on(shop, said, dump_id, ["1", "8"], rejected=7)
+    assert [r["line"] for r in rejects] == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_bad_rows_of_a_jsonl_dump_are_rejects(shop: Shop, labelled) -> None:
+    """Each line stands for itself: not an object, no text, bytes of no character, too deep."""
+    good = [json.dumps({"id": i, "title": f"bath towel {i}"}).encode() for i in (1, 2)]
+    bad = [b"[1, 2]", b'{"id": 3', b'{"id": 4, "title": null}', b'{"id": null, "title": "x"}']
+    bad += [b'{"id": 5, "title": "b\xe4d"}', b"\0" * 154_143, b"[" * 1_000_000, b""]
+    said, dump_id, rejects = labelled("dump.jsonl", b"\n".join([good[0], *bad, good[1]]))
+    _goes_on(shop, said, dump_id, ["1", "2"], rejected=len(bad))
+    assert [r["line"] for r in rejects] == list(range(2, 2 + len(bad)))
+
+
+def test_a_nul_or_a_long_title_is_a_reject_in_every_format(shop: Shop, labelled) -> None:
+    rows = [{"id": "1", "title": "a\0b"}, {"id": "2", "title": "x" * 10_000_000}]
+    rows.append({"id": "3", "title": "gold ring"})
+    content = "\n".join(json.dumps(row) for row in rows).encode()
+    said, dump_id, rejects = labelled("dump.jsonl", content)
+    _goes_on(shop, said, dump_id, ["3"], rejected=2)
+    assert [r["line"] for r in rejects] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        pa.array([["a"], ["b"]]),
+        pa.array([{"text": "a"}, {"text": "b"}]),
+    ],
+)
+def test_a_parquet_column_that_is_no_text_is_named(
+    shop: Shop, tmp_path: Path, titles: pa.Array
+) -> None:
+    pq.write_table(pa.table({"id": [1, 2], "title": titles}), tmp_path / "dump.parquet")
+    said = shop("predict", "--dump", tmp_path / "dump.parquet", "--dump-id", "nested")
+    one_line(said, "dump.parquet", "title")
+
+
+def test_bytes_of_no_character_in_parquet_are_rejects(shop: Shop, tmp_path: Path) -> None:
+    titles = pa.array([b"bath towel", b"b\xe4d", None], pa.binary())
+    for name, column in (
+        ("binary", titles),
+        ("string", pa.Array.from_buffers(pa.string(), 3, titles.buffers())),
+    ):
+        pq.write_table(pa.table({"id": [1, 2, 3], "title": column}), tmp_path / f"{name}.parquet")
+        said = shop("predict", "--dump", tmp_path / f"{name}.parquet", "--dump-id", name)
+        _goes_on(shop, said, name, ["1"], rejected=2)

@@ -1,0 +1,126 @@
+"""A disk that is really full: a small file system in memory, filled to the last byte or nearly.
+
+Each stage says so in one line and ends with status 2; nothing is left that the stage after it would
+take for whole; with room again, the same command ends as if the disk had never been full.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chain import Shop, answers, examples, one_line, open_shop, predictions, write_dump
+
+from configs.errors import UsageError
+from configs.settings import Settings
+from pipelines.stage import require_manifest
+
+FULL = os.strerror(errno.ENOSPC)
+PRODUCTS = [(f"p{i}", f"Acme wrist watch {i}") for i in range(300)]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MB of its own; it is unmounted at the end."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "aisle-test", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no full disk can be made here: {error}")
+    if done.returncode:
+        pytest.skip(f"no full disk can be made here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def roomy(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
+) -> tuple[Shop, Path]:
+    """A shop on a disk with room, walked to the predictions, and its dump."""
+    root = tmp_path_factory.mktemp("roomy")
+    shop, dump = open_shop(root, tiny_settings), write_dump(root / "dump.csv", PRODUCTS)
+    said = shop("run", "--input", tiny_catalogue, "--dump", dump, "--dump-id", "night")
+    assert said.status == 0, said.err
+    return shop, dump
+
+
+def _fill(disk: Path, leave: int) -> Path:
+    """Fill the disk but for `leave` bytes; return the file that does it."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC  # noqa: PT017  what fills the disk, not what is tested
+    with open(filler, "r+b") as file:
+        file.truncate(filler.stat().st_size - leave)
+    return filler
+
+
+@pytest.mark.parametrize(
+    ("stage", "leaves"),
+    [
+        ("preprocess", [0, 40_000, 200_000]),
+        ("train", [0, 40_000, 400_000]),
+        ("evaluate", [0, 16_384]),
+        ("predict", [0, 8_192]),
+        ("write-labels", [0, 32_768]),
+    ],
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(
+    stage: str,
+    leaves: list[int],
+    disk: Path,
+    roomy: tuple[Shop, Path],
+    tiny_catalogue: Path,
+) -> None:
+    unharmed, dump = roomy
+    shop = Shop(unharmed.config, disk / "out")
+    shutil.copytree(unharmed.prefix, shop.prefix)
+    model = next(Path(unharmed.at().root, "exports").iterdir()).name
+    homes = {
+        "preprocess": shop.at().tfrecords,
+        "train": shop.at().exports(model),
+        "evaluate": shop.at().evaluation(model),
+        "predict": shop.at().predictions("night"),
+        "write-labels": str(shop.prefix / "labels.db"),
+    }
+    options: dict[str, list[object]] = {
+        "preprocess": ["--input", tiny_catalogue],
+        "predict": ["--dump", dump, "--dump-id", "night"],
+        "write-labels": ["--dump-id", "night"],
+    }
+    command = [stage, *options.get(stage, [])]
+    for leave in leaves:
+        for later in list(homes)[list(homes).index(stage) :]:
+            shutil.rmtree(homes[later], ignore_errors=True)
+            Path(homes[later]).unlink(missing_ok=True)
+        filler = _fill(disk, leave)
+        one_line(shop(*command), "full" if stage == "write-labels" else FULL)
+        if stage != "write-labels":
+            with pytest.raises(UsageError, match=f"run `aisle {stage}` first"):
+                require_manifest(homes[stage], stage)
+        filler.unlink()
+    again = shop(*command)
+    assert again.status == 0, again.err
+    assert not again.figures.get("done_before")
+    if stage == "preprocess":
+        assert examples(shop.at()) == examples(unharmed.at())
+    if stage == "predict":
+        expected = answers(predictions(unharmed.at(), "night"))
+        assert answers(predictions(shop.at(), "night")).equals(expected)
+    if stage == "write-labels":
+        assert again.figures["inserted"] == len(PRODUCTS)
+    left = [p.name for p in Path(shop.at().work).rglob("*") if p.is_file()]
+    assert [name for name in left if not name.endswith(".lock")] == []
