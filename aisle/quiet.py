@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
+
+# Keras loads these, where they are installed, for wrappers and pictures that Aisle does not use.
+_WRAPPED_BY_KERAS = ("sklearn", "matplotlib")
 
 
 def import_tensorflow() -> None:
@@ -17,13 +21,25 @@ def import_tensorflow() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
-    with _native_stderr_closed():
+    with _native_stderr_closed(), _hidden(_WRAPPED_BY_KERAS):
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")
     tf.get_logger().setLevel(logging.ERROR)
     for name in ("apache_beam", "absl", "tensorflow_transform", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _hidden(modules: tuple[str, ...]) -> Iterator[None]:
+    """Let imports of these modules fail inside the block, unless they were loaded before."""
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: cannot be imported
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
