@@ -20,6 +20,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE_SECONDS = 0.05
+WATCHED_SHARE = 0.02  # of one core: watching must not slow what is watched
 _STDERR_LINES = 15
 
 
@@ -50,8 +51,9 @@ class RunFailed(Exception):
 def measure(command: Sequence[str]) -> Measurement:
     """Run `command` at the repository's root; raise `RunFailed` if it fails.
 
-    Memory is that of the process and all its descendants, sampled every 50 ms: the sum of their
-    proportional set sizes, so that a page that several of them share counts once.
+    Memory is that of the process and all its descendants, sampled every 50 ms or as often as a
+    fiftieth of a core allows: the sum of their proportional set sizes, so that a page that several
+    of them share counts once.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         cpu, start = _cpu_of_children(), time.perf_counter()
@@ -107,9 +109,11 @@ class PeakMemory:
         except psutil.Error:
             return
         while True:
+            began = time.thread_time()
             with contextlib.suppress(psutil.Error):
                 self.peak = max(self.peak, tree_memory(root, self.peak))
-            if self._done.wait(SAMPLE_SECONDS):
+            cost = time.thread_time() - began
+            if self._done.wait(max(SAMPLE_SECONDS, cost / WATCHED_SHARE)):
                 return
 
 

@@ -115,6 +115,8 @@ def run_stage(
         )
         for name, folder in folders.items():
             storage.move_tree(f"{work_folder}/{name}", folder)
+        if not storage.is_remote(home):
+            os.sync()  # what the manifest vouches for must be on the disk before it is
         content = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
         storage.write_bytes(f"{home}/{COMPLETED}", content.encode())
         storage.remove_tree(work_folder)

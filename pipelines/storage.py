@@ -86,8 +86,6 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
     try:
         with open(hidden, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(hidden, path)
     except BaseException:
         with contextlib.suppress(OSError):
