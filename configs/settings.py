@@ -176,7 +176,7 @@ class TrainingSettings(Section):
     model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
     level: Level = "main"
     seed: Annotated[int, Field(ge=0)] = 1
-    shuffle_buffer: Annotated[int, Field(ge=0)] = 20_000
+    shuffle_buffer: Annotated[int, Field(ge=0)] = 0
     validation_rows: Annotated[int, Field(ge=0)] = 100_000
     checkpoint_seconds: Positive = 300.0
     mixed_precision: bool = False

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -159,3 +162,35 @@ def test_the_category_can_come_from_columns(
     labels = Path(shop.at().stats, "labels.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in labels] == ["label", "baby", "home"]
     assert shop("train", sets=sets).figures["classes"] == 2
+
+
+@pytest.mark.parametrize("setting", ["xla", "mixed_precision"])
+def test_the_cnn_learns_as_well_when_it_is_compiled_or_in_half_precision(
+    shop: Shop, setting: str
+) -> None:
+    sets = ["training.model=cnn", "models.cnn.epochs=2", "models.cnn.batch_size=64"]
+    plain = shop("train", sets=sets).figures
+    other = shop("train", sets=[*sets, f"training.{setting}=true"]).figures
+    for name in ("loss", "val_loss"):
+        assert other["history"][1][name] == pytest.approx(plain["history"][1][name], rel=0.1)
+
+
+@pytest.mark.parametrize("setting", ["xla", "mixed_precision"])
+def test_a_setting_that_a_model_cannot_use_is_refused(shop: Shop, setting: str) -> None:
+    said = shop("train", sets=[f"training.{setting}=true"])
+    assert said.status == 2
+    assert f"training.{setting}: " in said.err
+
+
+def test_several_devices_learn_what_one_does(shop: Shop) -> None:
+    """Two logical CPUs stand in for two GPUs: the same batches, halved, give the same steps."""
+    script = Path(__file__).with_name("several_devices.py")
+    found = subprocess.run(
+        [sys.executable, str(script), str(shop.prefix), str(shop.config)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    losses = json.loads(found.stdout.splitlines()[-1])
+    assert losses["two"] == pytest.approx(losses["one"], rel=0.05)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -29,6 +29,7 @@ class TitleClassifier(tf.Module):
         self,
         model: keras.Model,
         features: Sequence[str],
+        prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]],
         transform: tft.TFTransformOutput,
         text: TextSettings,
         names: Sequence[str],
@@ -38,7 +39,7 @@ class TitleClassifier(tf.Module):
         self.features = tuple(features)
         # The network itself must not be an attribute: saving would trace it with made-up inputs.
         self.weights = [variable.value for variable in model.weights]
-        self._forward = lambda inputs: model(inputs, training=False)
+        self._forward = lambda inputs: model(prepare(inputs), training=False)
         self.transform = transform.transform_features_layer()
         self.names = tf.Variable(list(names), trainable=False, name="names")
         self.top_k = min(top_k, len(names))

@@ -21,11 +21,15 @@ _STEPS_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What to fit on and for how long; `rows` is the number of training examples."""
+    """What to fit on and for how long; `rows` is the number of training examples.
+
+    `prepare` shapes a batch of examples for the model.
+    """
 
     train_files: Sequence[str]
     valid_files: Sequence[str]
     features: tuple[str, ...]
+    prepare: Callable[[Any], Any]
     rows: int
     batch_size: int
     epochs: int
@@ -142,13 +146,14 @@ class Fit:
         plan = self.plan
 
         def make(_: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
-            return read_examples(
+            examples = read_examples(
                 plan.train_files,
                 (*plan.features, *self.labels.features),
                 batch_size=plan.batch_size // self.strategy.num_replicas_in_sync,
                 shuffle=(plan.shuffle_buffer, plan.seed + epoch),
                 skip=skip * self.strategy.num_replicas_in_sync,
-            ).repeat()
+            )
+            return examples.map(plan.prepare).repeat().prefetch(4)
 
         if self.strategy.num_replicas_in_sync == 1:
             return make()
@@ -183,14 +188,22 @@ class Fit:
         return loss, _hits(logits, label, counts)
 
     def _validate(self) -> tuple[float, float]:
-        """Return the mean loss and the accuracy on the valid part, or its first rows."""
+        """Return the mean loss and the accuracy on the valid part, or its first rows.
+
+        Without a valid part those of training stand in.
+        """
+        if not self.plan.valid_files:
+            return (
+                self.state.loss / self.plan.steps_per_epoch,
+                self.state.hits / self.plan.rows,
+            )
         loss = hits = rows = 0.0
         for batch in read_examples(
             self.plan.valid_files,
             (*self.plan.features, *self.labels.features),
             batch_size=4096,
             rows=self.plan.validation_rows,
-        ):
+        ).map(self.plan.prepare):
             of_batch = self._scores(batch)
             loss, hits, rows = (
                 total + float(part)

@@ -111,6 +111,8 @@ def _train(
         optimizer = setup.family.optimizer(
             hyper_parameters(settings), setup.plan.steps_per_epoch * setup.plan.epochs
         )
+        if keras.mixed_precision.global_policy().name == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
     total = setup.plan.rows * setup.plan.epochs
     with counting("train", "titles", total) as progress:
@@ -130,6 +132,7 @@ def _train(
     classifier = TitleClassifier(
         model,
         setup.family.features,
+        setup.plan.prepare,
         transform,
         settings.text,
         setup.labels.names,
@@ -154,10 +157,23 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         raise UsageError(
             f"training.xla: XLA cannot know the shapes of {training.model}'s steps; set it to false"
         )
+    if training.mixed_precision and not family.half_precision:
+        raise UsageError(
+            f"training.mixed_precision: {training.model} has no layer that gains from it; "
+            "set it to false"
+        )
+    features = settings.features
+    shape = DataShape(
+        classes=len(labels.names),
+        vocabulary_size=features.tokens.vocabulary_size,
+        length=features.tokens.length,
+        ngram_buckets=features.ngrams.buckets,
+    )
     plan = FitPlan(
         train_files=shard_files(artifacts, "train"),
         valid_files=shard_files(artifacts, "valid") if rows["valid"] else [],
         features=family.features,
+        prepare=lambda examples: family.prepare(examples, shape),
         rows=rows["train"],
         batch_size=hyper.batch_size,
         epochs=hyper.epochs,
@@ -168,20 +184,14 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
     )
-    features = settings.features
-    shape = DataShape(
-        classes=len(labels.names),
-        vocabulary_size=features.tokens.vocabulary_size,
-        length=features.tokens.length,
-        ngram_buckets=features.ngrams.buckets,
-    )
     return _Setup(family, labels, plan, shape)
 
 
 def _built(setup: _Setup, settings: FitSettings) -> keras.Model:
     """Return the model with its variables made: run it once on one empty title."""
     model = setup.family.build(settings, setup.shape)
-    model({name: tf.ragged.constant([[0]], tf.int64) for name in setup.family.features})
+    title = {name: tf.ragged.constant([[0]], tf.int64) for name in setup.family.features}
+    model(setup.plan.prepare(title))
     return model
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from configs.models import BagOfNgramsSettings, CnnSettings
 from trainer.models import FAMILIES
 from trainer.models.bag_of_ngrams import WeightedBag
-from trainer.models.family import DataShape
+from trainer.models.family import DataShape, Family
 from trainer.optimizers import RowWiseAdagrad
 
 SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngram_buckets=50)
@@ -23,15 +23,21 @@ def ragged(*rows: list[int]) -> tf.RaggedTensor:
     return tf.ragged.constant(rows, dtype=tf.int64)
 
 
+def answers(family: Family, model: keras.Model, *rows: list[int]) -> np.ndarray:
+    """Return the model's logits for titles that have these ids of the family's feature."""
+    return model(family.prepare({family.features[0]: ragged(*rows)}, SHAPE)).numpy()
+
+
 def test_the_notebooks_cnn_has_2808466_parameters() -> None:
-    cnn = FAMILIES["cnn"].build(CnnSettings(), SHAPE)
-    assert cnn({"tokens": ragged([2, 3], [], [4] * 40)}).shape == (3, 18)
+    family = FAMILIES["cnn"]
+    cnn = family.build(CnnSettings(), SHAPE)
+    assert answers(family, cnn, [2, 3], [], [4] * 40).shape == (3, 18)
     assert cnn.count_params() == 2_808_466
 
 
 def test_the_cnn_sees_no_token_beyond_its_length() -> None:
-    cnn = FAMILIES["cnn"].build(CnnSettings(), SHAPE)
-    short, long = cnn({"tokens": ragged([5] * 31, [5] * 31 + [9])}).numpy()
+    family = FAMILIES["cnn"]
+    short, long = answers(family, family.build(CnnSettings(), SHAPE), [5] * 31, [5] * 31 + [9])
     np.testing.assert_allclose(short, long, rtol=1e-6)
 
 
@@ -45,8 +51,8 @@ def test_a_model_answers_a_title_the_same_whatever_stands_beside_it(
     settings = CnnSettings() if name == "cnn" else SMALL_BAG
     model = family.build(settings, SHAPE)
     rows = [[], [7, 8, 7], [], [9], []]
-    together = model({feature: ragged(*rows)}).numpy()
-    alone = [model({feature: ragged(row)}).numpy()[0] for row in rows]
+    together = answers(family, model, *rows)
+    alone = [answers(family, model, row)[0] for row in rows]
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
 
 

@@ -40,8 +40,7 @@ class WeightedBag(layers.Layer):
         rows, batch = ids.value_rowids(), ids.nrows()
         weight = tf.nn.softplus(tf.gather(self.weight.value, distinct) + _WEIGHT_OF_ONE)
         weighted = tf.concat([weight * tf.gather(self.table.value, distinct), weight], axis=1)
-        total = tf.math.segment_sum(tf.gather(weighted, position), rows)
-        total = tf.pad(total, [[0, batch - tf.shape(total, batch.dtype)[0]], [0, 0]])
+        total = tf.sparse.segment_sum(weighted, position, rows, num_segments=batch)
         return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
 
 
@@ -67,4 +66,11 @@ def _optimizer(settings: BagOfNgramsSettings, steps: int) -> keras.optimizers.Op
     return RowWiseAdagrad(decay, row_learning_rate=settings.learning_rate, rows_are_distinct=True)
 
 
-FAMILY = Family(features=("ngrams",), build=BagOfNgrams, optimizer=_optimizer, compiles=False)
+FAMILY = Family(
+    features=("ngrams",),
+    build=BagOfNgrams,
+    optimizer=_optimizer,
+    prepare=lambda features, shape: features,
+    compiles=False,
+    half_precision=False,
+)

@@ -14,16 +14,19 @@ from trainer.models.family import DataShape, Family, Features
 
 
 class TokenCnn(keras.Model):
-    """Logits [batch, classes] from `tokens`, ragged [batch, (n)], padded with 0 to `length`."""
+    """Logits [batch, classes] from `tokens`, int64 [batch, length], padded with 0."""
 
     def __init__(self, settings: CnnSettings, shape: DataShape) -> None:
         super().__init__(name="cnn")
-        self.length = shape.length
         self.network = _network(settings, shape)
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
-        tokens = features["tokens"].to_tensor(shape=[None, self.length])
-        return self.network(tokens, training=training)
+        return self.network(features["tokens"], training=training)
+
+
+def _padded(features: Features, shape: DataShape) -> Features:
+    """Pad the ragged `tokens` [batch, (n)] with 0 to [batch, length]."""
+    return {**features, "tokens": features["tokens"].to_tensor(shape=[None, shape.length])}
 
 
 def _network(settings: CnnSettings, shape: DataShape) -> keras.Model:
@@ -53,4 +56,11 @@ def _optimizer(settings: CnnSettings, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(settings.learning_rate)
 
 
-FAMILY = Family(features=("tokens",), build=TokenCnn, optimizer=_optimizer, compiles=False)
+FAMILY = Family(
+    features=("tokens",),
+    build=TokenCnn,
+    optimizer=_optimizer,
+    prepare=_padded,
+    compiles=True,
+    half_precision=True,
+)

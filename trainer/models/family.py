@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
+
 
 @dataclass(frozen=True)
 class DataShape:
@@ -26,14 +28,14 @@ class Family:
 
     `features` names what it sees of an example. `build` takes its hyper-parameters and the shape
     of the data and returns a Keras model from a dict of these features to logits [batch, classes].
-    `optimizer` takes the hyper-parameters and the number of steps. `compiles` says whether XLA can
-    compile the step: all shapes known, no ragged feature.
+    `optimizer` takes the hyper-parameters and the number of steps. `prepare` shapes the features
+    before they reach the model, outside whatever is compiled. `compiles` says whether XLA can
+    compile a step (no ragged feature is left), `half_precision` whether layers gain from it.
     """
 
     features: tuple[str, ...]
     build: Callable[[Any, DataShape], keras.Model]
     optimizer: Callable[[Any, int], keras.optimizers.Optimizer]
+    prepare: Callable[[Features, DataShape], Features]
     compiles: bool
-
-
-Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
+    half_precision: bool
