@@ -10,7 +10,11 @@ from configs.section import Count, Positive, Section
 
 
 class FitSettings(Section):
-    """How long and in what steps any model is fitted; `patience` counts epochs without gain."""
+    """How long and in what steps any model is fitted; `patience` counts epochs without gain.
+
+    `batch_size` is the most there may be in a step: a small catalogue gets smaller batches, so
+    that an epoch has some 250 steps.
+    """
 
     batch_size: Count = 512
     epochs: Count = 5
@@ -36,12 +40,12 @@ class BagOfNgramsSettings(FitSettings):
     falls in a line to a twentieth over the run.
     """
 
-    batch_size: Count = 1024
+    batch_size: Count = 4096
     epochs: Count = 1
     patience: Count = 1
     learning_rate: Positive = 0.4
-    dense_learning_rate: Positive = 0.2
-    embedding_width: Count = 32
+    dense_learning_rate: Positive = 0.3
+    embedding_width: Count = 24
     hidden_units: Count = 64
 
 

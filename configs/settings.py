@@ -177,7 +177,7 @@ class TrainingSettings(Section):
     level: Level = "main"
     seed: Annotated[int, Field(ge=0)] = 1
     shuffle_buffer: Annotated[int, Field(ge=0)] = 0
-    validation_rows: Annotated[int, Field(ge=0)] = 100_000
+    validation_rows: Annotated[int, Field(ge=0)] = 50_000
     checkpoint_seconds: Positive = 300.0
     mixed_precision: bool = False
     xla: bool = False

@@ -28,6 +28,8 @@ from trainer.models.family import DataShape, Family
 
 _FITTED_ON = "FITTED_ON"
 
+_STEPS_WANTED, _LEAST_BATCH = 250, 32
+
 
 def hparams_id(settings: Settings) -> str:
     """Name a model by its family and the hash of whatever shapes its training."""
@@ -175,7 +177,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         features=family.features,
         prepare=lambda examples: family.prepare(examples, shape),
         rows=rows["train"],
-        batch_size=hyper.batch_size,
+        batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows["train"] // _STEPS_WANTED)),
         epochs=hyper.epochs,
         patience=hyper.patience,
         seed=training.seed,
