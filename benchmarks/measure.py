@@ -19,8 +19,8 @@ from typing import IO, Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-SAMPLE_SECONDS = 0.05
-WATCHED_SHARE = 0.02  # of one core: watching must not slow what is watched
+SAMPLE_SECONDS, LONGEST_WAIT_SECONDS = 0.05, 0.25
+WATCHED_SHARE = 0.05  # of one core: watching must not slow what is watched
 _STDERR_LINES = 15
 
 
@@ -51,9 +51,9 @@ class RunFailed(Exception):
 def measure(command: Sequence[str]) -> Measurement:
     """Run `command` at the repository's root; raise `RunFailed` if it fails.
 
-    Memory is that of the process and all its descendants, sampled every 50 ms or as often as a
-    fiftieth of a core allows: the sum of their proportional set sizes, so that a page that several
-    of them share counts once.
+    Memory is that of the process and all its descendants, sampled every 50 ms, or more rarely
+    where that would take much of a core: the sum of their proportional set sizes, so that a page
+    that several of them share counts once.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         cpu, start = _cpu_of_children(), time.perf_counter()
@@ -113,7 +113,8 @@ class PeakMemory:
             with contextlib.suppress(psutil.Error):
                 self.peak = max(self.peak, tree_memory(root, self.peak))
             cost = time.thread_time() - began
-            if self._done.wait(max(SAMPLE_SECONDS, cost / WATCHED_SHARE)):
+            wait = min(max(SAMPLE_SECONDS, cost / WATCHED_SHARE), LONGEST_WAIT_SECONDS)
+            if self._done.wait(wait):
                 return
 
 

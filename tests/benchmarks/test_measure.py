@@ -9,7 +9,7 @@ import pytest
 from benchmarks.measure import Measurement, RunFailed, last_json, measure, measure_median
 
 BIG = 200 * 2**20
-HOLD = f"block = bytearray(b'x') * {BIG}; sum(block[: 1 << 25])"  # long enough for a few samples
+HOLD = f"block = bytearray(b'x') * {BIG}; sum(block[: 1 << 26])"  # long enough for a few samples
 PARENT = f"""
 import json, subprocess, sys
 subprocess.run([sys.executable, "-c", {HOLD!r}], check=True)
@@ -20,7 +20,7 @@ SHARED = f"""
 import os
 block = bytearray(b"x") * {BIG}
 if not os.fork():
-    sum(block[: 1 << 25])
+    sum(block[: 1 << 26])
     os._exit(0)
 os.wait()
 """
