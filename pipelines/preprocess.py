@@ -272,7 +272,7 @@ class _WriteShards(OverlappedDoFn):
         part = titles.column("part").flatten()[0].as_py()
         shards, counts = make_shards(titles, taxonomy, self._rules)
         for shard in shards:
-            if shard.examples:
+            if len(shard.examples):
                 name = shard_name(shard.objective, shard.split, part, self._of)
                 path = f"{self._folder}/{name}"
                 write_tfrecords(path, shard.examples, self._compression_level)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
@@ -35,7 +36,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> RunArtifacts:
     for index, size in enumerate(SIZES):
         examples = [example(number) for number in range(begin, begin + size)]
         name = shard_name("exclusive", "train", index, len(SIZES))
-        write_tfrecords(f"{found.tfrecords}/{name}", examples, 1)
+        write_tfrecords(f"{found.tfrecords}/{name}", pa.array(examples, pa.large_binary()), 1)
         begin += size
     return found
 
