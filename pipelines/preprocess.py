@@ -24,11 +24,11 @@ from pipelines.category_files import (
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
-from pipelines.shards import write_tfrecords
+from pipelines.shards import TFRecordFile
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_statistics
 from transforms.categories import Taxonomy, make_taxonomy
-from transforms.examples import LabelRules, make_shards
+from transforms.examples import LabelRules, Shard, make_shards
 from transforms.features import (
     ALONG,
     TEXT,
@@ -47,6 +47,8 @@ from transforms.title_steps import (
     CountTokens,
     DistinctTitles,
 )
+
+_SLICE_ROWS = 8192
 
 
 def preprocess(
@@ -269,12 +271,23 @@ class _WriteShards(OverlappedDoFn):
         self._compression_level, self._log = compression_level, log
 
     def work(self, titles: pa.RecordBatch, taxonomy: Taxonomy) -> list[Counter]:
+        """Go through the part in slices: memory that stays small is used over and over."""
         part = titles.column("part").flatten()[0].as_py()
-        shards, counts = make_shards(titles, taxonomy, self._rules)
-        for shard in shards:
-            if len(shard.examples):
-                name = shard_name(shard.objective, shard.split, part, self._of)
-                path = f"{self._folder}/{name}"
-                write_tfrecords(path, shard.examples, self._compression_level)
+        counts: Counter = Counter()
+        files: dict[str, TFRecordFile] = {}
+        for begin in range(0, titles.num_rows, _SLICE_ROWS):
+            shards, found = make_shards(titles.slice(begin, _SLICE_ROWS), taxonomy, self._rules)
+            counts.update(found)
+            for shard in shards:
+                if len(shard.examples):
+                    self._file(files, shard, part).add(shard.examples)
+        for file in files.values():
+            file.write()
         self._log.add("titles written", titles.num_rows)
         return [counts]
+
+    def _file(self, files: dict[str, TFRecordFile], shard: Shard, part: int) -> TFRecordFile:
+        name = shard_name(shard.objective, shard.split, part, self._of)
+        if name not in files:
+            files[name] = TFRecordFile(f"{self._folder}/{name}", self._compression_level)
+        return files[name]

@@ -5,22 +5,35 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 from google_crc32c import value as crc32c
-from isal import igzip
+from isal import isal_zlib
 
 from pipelines import storage
 from transforms.example_bytes import by_length, byte_lengths, join_rows
 
 _MASK_DELTA = 0xA282EAD8
+_GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
 
 
-def write_tfrecords(path: str, examples: pa.LargeBinaryArray, compression_level: int) -> int:
-    """Write the examples to one gzip-compressed TFRecord file; return its size in bytes.
+class TFRecordFile:
+    """A gzip-compressed TFRecord file: examples are added a block at a time, then it is written.
 
-    The same examples give the same bytes: the gzip header holds no time and no name.
+    The same blocks give the same bytes: the gzip header holds no time and no name.
     """
-    packed = igzip.compress(frame(examples), compresslevel=compression_level, mtime=0)
-    storage.write_bytes(path, packed)
-    return len(packed)
+
+    def __init__(self, path: str, compression_level: int) -> None:
+        self.path = path
+        self._compressor = isal_zlib.compressobj(compression_level, wbits=_GZIP)
+        self._packed: list[bytes] = []
+
+    def add(self, examples: pa.LargeBinaryArray) -> None:
+        """Compress serialised examples, bytes [n], behind those before them."""
+        self._packed.append(self._compressor.compress(frame(examples)))
+
+    def write(self) -> int:
+        """Write the file; return its size in bytes."""
+        packed = b"".join([*self._packed, self._compressor.flush()])
+        storage.write_bytes(self.path, packed)
+        return len(packed)
 
 
 def frame(examples: pa.LargeBinaryArray) -> memoryview:
