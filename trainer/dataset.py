@@ -10,6 +10,8 @@ from configs.artifacts import RunArtifacts, Split
 from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
+# Examples go through the readers in blocks: one by one costs more than inflating them.
+_BLOCK_ROWS = 64
 _SPECS: dict[str, object] = {
     TITLE: tf.io.FixedLenFeature([], tf.string),
     TOKENS: tf.io.RaggedFeature(tf.int64),
@@ -57,19 +59,21 @@ def read_examples(
     paths = tf.data.Dataset.from_tensor_slices(list(files))
     if shuffle is not None:
         paths = paths.shuffle(len(files), seed=shuffle[1])
-    records = paths.interleave(
-        lambda path: tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20),
+    blocks = paths.interleave(
+        lambda path: tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20).batch(_BLOCK_ROWS),
         cycle_length=min(4, len(files)) if shuffle is not None else 1,
-        block_length=64,
+        block_length=1,
         num_parallel_calls=2 if shuffle is not None else 1,
         deterministic=True,
     )
     if shuffle is not None and shuffle[0]:
-        records = records.shuffle(shuffle[0], seed=shuffle[1])
-    if rows:
-        records = records.take(rows)
-    batches = records.batch(batch_size).skip(skip)
+        blocks = blocks.unbatch().shuffle(shuffle[0], seed=shuffle[1]).batch(_BLOCK_ROWS)
+    batches = (_first(blocks, rows) if rows else blocks).rebatch(batch_size).skip(skip)
     if features is not None:
         names = tuple(features)
         batches = batches.map(lambda b: parse_examples(b, names), num_parallel_calls=2)
     return batches.prefetch(8)
+
+
+def _first(blocks: tf.data.Dataset, rows: int) -> tf.data.Dataset:
+    return blocks.unbatch().take(rows).batch(_BLOCK_ROWS)

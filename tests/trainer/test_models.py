@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from configs.models import BagOfNgramsSettings, CnnSettings
 from trainer.models import FAMILIES
-from trainer.models.bag_of_ngrams import WeightedBag
+from trainer.models.bag_of_ngrams import WeightedBag, distinct_ngrams
 from trainer.models.family import DataShape, Family
 from trainer.optimizers import RowWiseAdagrad
 
@@ -56,9 +56,14 @@ def test_a_model_answers_a_title_the_same_whatever_stands_beside_it(
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
 
 
+def of_batch(*rows: list[int]) -> dict[str, tf.Tensor]:
+    shape = DataShape(classes=2, vocabulary_size=3, length=1, ngram_buckets=5)
+    return dict(distinct_ngrams({"ngrams": ragged(*rows)}, shape))
+
+
 def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     bag = WeightedBag(buckets=5, width=2)
-    bag(ragged([0]))
+    bag(of_batch([0]))
     table = np.arange(10, dtype=np.float32).reshape(5, 2)
     weight = np.array([[0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)
     bag.set_weights([table, weight])
@@ -67,7 +72,7 @@ def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     expected = [
         (heavy[row] * table[row]).sum(axis=0) / (heavy[row].sum() + 1e-3) for row in rows[::2]
     ]
-    found = bag(ragged(*rows)).numpy()
+    found = bag(of_batch(*rows)).numpy()
     np.testing.assert_allclose(found[::2], expected, rtol=1e-5)
     assert found[1].tolist() == [0.0, 0.0]
 
@@ -133,7 +138,7 @@ def test_the_bags_gradient_looks_each_row_up_once() -> None:
     """What lets its optimiser be promised distinct rows."""
     model = FAMILIES["bag_of_ngrams"].build(SMALL_BAG, SHAPE)
     with tf.GradientTape() as tape:
-        logits = model({"ngrams": ragged([7, 8, 7], [8, 9])})
+        logits = model(of_batch([7, 8, 7], [8, 9]))
         loss = tf.reduce_sum(tf.square(logits))
     for gradient in tape.gradient(loss, [model.bag.table.value, model.bag.weight.value]):
         assert isinstance(gradient, tf.IndexedSlices)
