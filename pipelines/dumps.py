@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import functools
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
+from pipelines.json_lines import read_json_blocks
+from pipelines.labelled_records import NO_TITLE, joined_text
+from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.progress import ProgressLog
 from pipelines.rejects import rejects_batch
-from pipelines.tables import MissingColumn, TableFormat, read_blocks
-from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
+from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
 DUMP_ROWS = pa.schema(
     [
@@ -31,8 +32,7 @@ DUMP_ROWS = pa.schema(
         ("title", pa.string()),
     ]
 )
-NO_ID, NO_TITLE = "no id", "no title"
-NOT_JSON = "not a JSON object"
+NO_ID = "no id"
 REJECTS = "rejects"
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
@@ -45,7 +45,6 @@ _ENDINGS: dict[str, Format] = {
     ".json": "jsonl",
     ".parquet": "parquet",
 }
-_LINES_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -133,126 +132,24 @@ def read_dump_file(
 
     A row without an id or a title is a reject. Raises `MissingColumn`.
     """
-    readers = {"jsonl": _read_json_lines, "parquet": _read_parquet}
-    reader = readers.get(file.form, _read_table)
-    for lines, ids, titles, rejects in reader(file, settings):
-        yield _rows_of(file, lines, ids, titles, rejects, settings.max_record_bytes)
+    for block in _blocks(file, settings):
+        ids, *titles = block.columns.values()
+        title = titles[0] if len(titles) == 1 else joined_text(titles)
+        yield _rows_of(file, block.lines, ids, title, block.rejects, settings.max_record_bytes)
 
 
-_Columns = tuple[np.ndarray, pa.Array, pa.Array, list[RejectedRow]]
-
-
-def _read_table(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
+def _blocks(file: DumpFile, settings: DumpSettings) -> Iterator[Block]:
+    """Read the columns that make the title, named by their place, and the id."""
+    titles = settings.title_join or [settings.title]
+    columns = {"id": [settings.id], **{f"{n}": [name] for n, name in enumerate(titles)}}
+    if file.form == "jsonl":
+        return read_json_blocks(file.path, file.relative, columns)
+    if file.form == "parquet":
+        return read_parquet_blocks(file.path, file.relative, columns)
     delimiter = settings.delimiter or {"csv": ",", "tsv": "\t"}[file.form]
-    form = TableFormat(delimiter, settings.encoding, settings.max_record_bytes)
-    columns = {"id": [settings.id], "title": [settings.title]}
-    for block in read_blocks(file.path, file.relative, columns, form):
-        yield block.lines, block.columns["id"], block.columns["title"], block.rejects
-
-
-def _read_json_lines(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
-    wanted = (settings.id, settings.title)
-    with storage.open_input(file.path) as lines:
-        first = 1
-        while chunk := lines.readlines(_LINES_AT_ONCE * 128):
-            yield _json_columns(file, wanted, first, chunk)
-            first += len(chunk)
-
-
-def _json_columns(
-    file: DumpFile, wanted: Sequence[str], first: int, chunk: Sequence[bytes]
-) -> _Columns:
-    numbers: list[int] = []
-    values: tuple[list[str | None], list[str | None]] = ([], [])
-    rejects = []
-    for number, line in enumerate(chunk, first):
-        row = _json_object(line)
-        if row is None:
-            rejects.append(RejectedRow(file.relative, number, NOT_JSON, line))
-            continue
-        if number == 1:
-            missing = [name for name in wanted if name not in row]
-            if missing:
-                raise MissingColumn(missing, list(row))
-        numbers.append(number)
-        for column, name in zip(values, wanted, strict=True):
-            column.append(_text_of(row.get(name)))
-    ids, titles = (pa.array(column, pa.string()) for column in values)
-    return np.array(numbers, np.int64), ids, titles, rejects
-
-
-def _json_object(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):  # the latter for a thousand brackets
-        return None
-    return row if isinstance(row, dict) else None
-
-
-def _text_of(value: object) -> str | None:
-    """Return a string or a number as text; whatever else is no id and no title, NaN neither."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return str(value) if not isinstance(value, float) or math.isfinite(value) else None
-
-
-def _read_parquet(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
-    with storage.open_input(file.path) as raw:
-        table = pq.ParquetFile(raw)
-        missing = [n for n in (settings.id, settings.title) if n not in table.schema_arrow.names]
-        if missing:
-            raise MissingColumn(missing, table.schema_arrow.names)
-        for name in (settings.id, settings.title):
-            kind = table.schema_arrow.field(name).type
-            if pa.types.is_nested(kind):
-                raise UsageError(
-                    f"--dump {file.path}: the column {name} holds {kind}, expected text or "
-                    "numbers; set dump.id and dump.title to such columns"
-                )
-        first = 1
-        for batch in table.iter_batches(65_536, columns=[settings.id, settings.title]):
-            lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
-            pairs = [_as_text(batch.column(name)) for name in (settings.id, settings.title)]
-            bad = pairs[0][1] | pairs[1][1]
-            rejects = [
-                RejectedRow(
-                    file.relative, first + row, NOT_DECODABLE, repr(batch.take([row])).encode()
-                )
-                for row in np.flatnonzero(bad).tolist()
-            ]
-            ids, titles = (text.filter(pa.array(~bad)) for text, _ in pairs)
-            yield lines[~bad], ids, titles, rejects
-            first += batch.num_rows
-
-
-def _as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Return a column as strings, and which of its rows hold bytes of no character."""
-    kind = column.type
-    if not (_is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return pc.cast(column, pa.string()), np.zeros(len(column), bool)
-    raw = pc.cast(column, pa.binary())
-    try:
-        return pc.cast(raw, pa.string()), np.zeros(len(column), bool)
-    except pa.ArrowInvalid:
-        texts = [_decoded(value) for value in raw.to_pylist()]
-        bad = [
-            text is None and known
-            for text, known in zip(texts, raw.is_valid().to_pylist(), strict=True)
-        ]
-        return pa.array(texts, pa.string()), np.array(bad, bool)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-
-
-def _decoded(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
+    quoted = settings.quoting == "rfc4180"
+    form = TableFormat(delimiter, settings.encoding, settings.max_record_bytes, quoted=quoted)
+    return read_blocks(file.path, file.relative, columns, form)
 
 
 def _rows_of(

@@ -119,6 +119,7 @@ def _count(
 
     Keys: `("labelled",)`: all titles; `("exclusive", split)`, `("rule_based", split)`,
     `("conflicting",)`, `("dropped",)`, `("unlabelled",)`, `("label", split, name)`,
+    `("further_examples",)`: those that `conflicts: all` makes of a title beyond its first,
     `("conflict", first name, second name)`, `("level_titles", level, name)`: distinct titles.
     """
     stands = {level: title_labels(categories, taxonomy, level) for level in taxonomy.levels}
@@ -128,6 +129,8 @@ def _count(
     counts[("conflicting",)] = conflicting
     counts[("unlabelled",)] = len(categories) - len(labelled)
     counts[("dropped",)] = conflicting if rules.conflicts == "drop" else 0
+    if rules.conflicts == "all":
+        counts[("further_examples",)] = len(row) - len(labelled)
     names = taxonomy.levels[rules.level]
     for number, part in enumerate(SPLITS):
         counts[("exclusive", part)] = int((split[row] == number).sum())

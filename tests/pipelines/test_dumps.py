@@ -16,12 +16,12 @@ from configs.settings import DumpSettings
 from pipelines.dumps import (
     NO_ID,
     NO_TITLE,
-    NOT_JSON,
     REJECTS,
     ReadDump,
     find_dump_files,
     read_dump_file,
 )
+from pipelines.json_lines import NOT_JSON
 from pipelines.progress import ProgressLog
 from transforms.csv_records import RejectedRow
 from transforms.predictions import last_rows

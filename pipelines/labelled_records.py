@@ -1,0 +1,184 @@
+"""Read files whose records say their category, or whose title or columns come from several places.
+
+The general way beside that of `category_files`, which is for one column a file: any format, joins,
+titles of several columns, several categories a record.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.errors import UsageError
+from configs.settings import CategorySettings
+from configs.source import SourceSettings
+from pipelines.joins import JoinFile, join_block, load_joins, reject_rows
+from pipelines.json_lines import read_json_blocks
+from pipelines.parquet_rows import read_parquet_blocks
+from pipelines.records import read_record_blocks
+from pipelines.tables import Block, TableFormat, read_blocks
+from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
+from transforms.labels import record_labels
+from transforms.title_steps import READ
+
+NO_CATEGORY, NO_TITLE = "no category", "no title"
+_TITLE = ":title"  # the one of the accepted columns that a file has; a header is never called so
+
+
+def is_general(source: SourceSettings, categories: CategorySettings) -> bool:
+    """Tell whether a catalogue needs more than one column of a table and the file's name."""
+    plain = source.format == "table" and not source.columns.title_join and not source.joins
+    return not plain or categories.source == "columns"
+
+
+def read_labelled_blocks(
+    path: str,
+    name: str,
+    source: SourceSettings,
+    categories: CategorySettings,
+    joins: Sequence[tuple[JoinFile, ...]] = (),
+    *,
+    reject: str | None = None,
+) -> Iterator[Block]:
+    """Yield blocks with the columns `title` and, where records say it, `category`.
+
+    A category is text as `labels.record_labels` gives it. A record without a title or a category,
+    or whose key a join does not know, is a reject. Raises `MissingColumn`.
+    """
+    tables = load_joins(joins, source)
+    wanted = {} if reject else _wanted(source, categories)
+    for block in _blocks(path, name, source, wanted, reject, categories.columns):
+        for table in tables if not reject else ():
+            block = join_block(block, table, name)
+        yield block if reject else _labelled(block, name, source, categories)
+
+
+def _wanted(source: SourceSettings, categories: CategorySettings) -> dict[str, Sequence[str]]:
+    """Return the columns that a file itself must have, and the headers each may have."""
+    names = [*source.columns.title_join, *categories.columns, *(join.by for join in source.joins)]
+    wanted: dict[str, Sequence[str]] = {n: [n] for n in names if n not in source.joined}
+    if not _title_names(source):
+        wanted[_TITLE] = source.columns.title
+    return wanted
+
+
+def _title_names(source: SourceSettings) -> list[str]:
+    """Return the columns whose texts make the title; none where it is one of the accepted."""
+    from_joins = [name for name in source.columns.title if name in source.joined][:1]
+    return source.columns.title_join or from_joins
+
+
+def _blocks(
+    path: str,
+    name: str,
+    source: SourceSettings,
+    wanted: Mapping[str, Sequence[str]],
+    reject: str | None,
+    lists: Sequence[str],
+) -> Iterator[Block]:
+    if source.records is not None:
+        return read_record_blocks(
+            path,
+            name,
+            wanted,
+            source.records,
+            encoding=source.encoding,
+            max_record_bytes=source.max_record_bytes,
+        )
+    if source.format == "jsonl":
+        return read_json_blocks(path, name, wanted, lists=lists, reject=reject)
+    if source.format == "parquet":
+        return read_parquet_blocks(path, name, wanted, lists=lists, reject=reject, keep_raw=True)
+    return read_blocks(path, name, wanted, table_format(source, keep_raw=True), reject=reject)
+
+
+def _parquet_blocks(
+    path: str,
+    name: str,
+    wanted: Mapping[str, Sequence[str]],
+    lists: Sequence[str],
+    reject: str | None,
+) -> Iterator[Block]:
+    """Read a Parquet file; one that is broken, or holds other types, is a reject as a whole."""
+    try:
+        yield from read_parquet_blocks(
+            path, name, wanted, lists=lists, reject=reject, keep_raw=True
+        )
+    except (pa.ArrowInvalid, UsageError) as error:
+        reason = f"not such a Parquet file: {str(error).partition(chr(10))[0]}"
+        columns = {column: pa.array([], pa.string()) for column in wanted}
+        rejects = [RejectedRow(name, 0, reason, b"")]
+        yield Block(columns, np.array([], np.int64), rejects, 0, pa.array([], pa.binary()))
+
+
+def table_format(source: SourceSettings, *, keep_raw: bool = False) -> TableFormat:
+    """Return how the source's tables are written."""
+    return TableFormat(
+        source.delimiter,
+        source.encoding,
+        source.max_record_bytes,
+        quoted=source.quoting == "rfc4180",
+        header=tuple(source.header),
+        skip_lines=source.skip_lines,
+        keep_raw=keep_raw,
+    )
+
+
+def _labelled(
+    block: Block, name: str, source: SourceSettings, categories: CategorySettings
+) -> Block:
+    titles = [block.columns[column] for column in _title_names(source) or [_TITLE]]
+    columns = {"title": joined_text(titles)}
+    if categories.source == "columns":
+        columns["category"] = record_labels(
+            [block.columns[column] for column in categories.columns],
+            label_separator=categories.label_separator,
+            separator=categories.separator,
+            rename=[(rule.find, rule.replace) for rule in categories.rename],
+            replace=[(rule.find, rule.replace) for rule in categories.replace],
+            prefix=categories.prefix,
+        )
+    labelled = Block(columns, block.lines, block.rejects, block.characters, block.raw)
+    return _only_whole(labelled, name, source.max_record_bytes)
+
+
+def joined_text(columns: Sequence[pa.Array]) -> pa.Array:
+    """Return the texts of a row with a space between; those without a character are left out."""
+    if len(columns) == 1:
+        return pc.fill_null(columns[0], "")
+    trimmed = [pc.utf8_trim_whitespace(column) for column in columns]
+    some = [pc.if_else(pc.equal(column, ""), None, column) for column in trimmed]
+    return pc.binary_join_element_wise(*some, " ", null_handling="skip")
+
+
+def _only_whole(block: Block, source: str, max_bytes: int) -> Block:
+    """Leave out the records without a title or a category, with a NUL, or too long."""
+    title = block.columns["title"]
+    tests: dict[str, Callable[[], pa.Array]] = {
+        NO_TITLE: lambda: pc.equal(pc.utf8_trim_whitespace(title), ""),
+        TOO_LONG: lambda: pc.greater(pc.binary_length(title), max_bytes),
+        NUL_BYTE: lambda: functools.reduce(
+            pc.or_, (pc.match_substring(column, "\0") for column in block.columns.values())
+        ),
+    }
+    if "category" in block.columns:
+        tests[NO_CATEGORY] = lambda: pc.equal(block.columns["category"], "")
+    why: dict[int, str] = {}
+    for reason, test in tests.items():
+        for row in np.flatnonzero(test().to_numpy(zero_copy_only=False)).tolist():
+            why.setdefault(row, reason)
+    return reject_rows(block, why, source) if why else block
+
+
+def read_batch(block: Block, number: int, category: str | None) -> pa.RecordBatch:
+    """Return a block as a batch of `READ`; `category` is what the file's name says."""
+    rows = np.zeros(len(block.lines), np.int32)
+    categories = block.columns.get("category")
+    if categories is None:
+        categories = pa.array([category]).take(pa.array(rows))
+    columns = [pa.array(rows + np.int32(number)), pa.array(block.lines)]
+    return pa.RecordBatch.from_arrays([*columns, categories, block.columns["title"]], schema=READ)
