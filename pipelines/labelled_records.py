@@ -92,7 +92,7 @@ def _blocks(
     if source.format == "jsonl":
         return read_json_blocks(path, name, wanted, lists=lists, reject=reject)
     if source.format == "parquet":
-        return read_parquet_blocks(path, name, wanted, lists=lists, reject=reject, keep_raw=True)
+        return _parquet_blocks(path, name, wanted, lists, reject)
     return read_blocks(path, name, wanted, table_format(source, keep_raw=True), reject=reject)
 
 
@@ -150,9 +150,13 @@ def joined_text(columns: Sequence[pa.Array]) -> pa.Array:
     """Return the texts of a row with a space between; those without a character are left out."""
     if len(columns) == 1:
         return pc.fill_null(columns[0], "")
-    trimmed = [pc.utf8_trim_whitespace(column) for column in columns]
-    some = [pc.if_else(pc.equal(column, ""), None, column) for column in trimmed]
-    return pc.binary_join_element_wise(*some, " ", null_handling="skip")
+    trimmed = [pc.fill_null(pc.utf8_trim_whitespace(column), "") for column in columns]
+    return functools.reduce(_with_space, trimmed)
+
+
+def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
+    both = pc.binary_join_element_wise(left, right, " ")
+    return pc.if_else(pc.equal(left, ""), right, pc.if_else(pc.equal(right, ""), left, both))
 
 
 def _only_whole(block: Block, source: str, max_bytes: int) -> Block:
