@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import ModelSettings
 from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
 from configs.source import Quoting, SourceSettings
@@ -121,10 +122,11 @@ class NgramSettings(Section):
 
 
 class FeatureSettings(Section):
-    """What the models see of a title."""
+    """What the models see of a title, and of further columns of its first record."""
 
     tokens: TokenSettings = TokenSettings()
     ngrams: NgramSettings = NgramSettings()
+    columns: Annotated[ColumnFeatures, AfterValidator(check_outputs)] = Field(default_factory=dict)
 
 
 class SplitSettings(Section):
@@ -255,7 +257,9 @@ class Settings(Section):
     pipeline: RunnerSettings = RunnerSettings()
 
     @model_validator(mode="after")
-    def _category_columns_exist(self) -> Self:
+    def _columns_exist(self) -> Self:
+        for header in headers_of(self.features.columns).values():
+            self.source.check_columns("features.columns", [header], [header])
         columns = self.categories.columns
         repeated = [name for name in columns if name in self.source.repeated_fields]
         if columns:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import apache_beam as beam
 import pyarrow as pa
 
+from configs.columns import ColumnFeature
 from configs.errors import UsageError
 from configs.settings import CategorySettings, Settings, SourceSettings
 from pipelines import storage
@@ -77,10 +78,14 @@ class ReadCategoryFiles(beam.PTransform):
     """Read files into batches of `READ`; the output `rejects` holds batches of `REJECTED`."""
 
     def __init__(
-        self, source: SourceSettings, categories: CategorySettings, progress: ProgressLog
+        self,
+        source: SourceSettings,
+        categories: CategorySettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature] | None = None,
     ) -> None:
         super().__init__()
-        self._do_fn = _ReadCategoryFile(source, categories, progress)
+        self._do_fn = _ReadCategoryFile(source, categories, progress, features or {})
 
     def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="read")
@@ -88,12 +93,19 @@ class ReadCategoryFiles(beam.PTransform):
 
 class _ReadCategoryFile(beam.DoFn):
     def __init__(
-        self, source: SourceSettings, categories: CategorySettings, progress: ProgressLog
+        self,
+        source: SourceSettings,
+        categories: CategorySettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature],
     ) -> None:
         self._source, self._categories, self._progress = source, categories, progress
+        self._features = features
 
     def process(self, file: CategoryFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for batch, rejects in read_category_file(file, self._source, self._categories):
+        for batch, rejects in read_category_file(
+            file, self._source, self._categories, self._features
+        ):
             self._progress.add("records read", batch.num_rows + len(rejects))
             if batch.num_rows:
                 yield batch
@@ -102,20 +114,23 @@ class _ReadCategoryFile(beam.DoFn):
 
 
 def read_category_file(
-    file: CategoryFile, source: SourceSettings, categories: CategorySettings
+    file: CategoryFile,
+    source: SourceSettings,
+    categories: CategorySettings,
+    features: Mapping[str, ColumnFeature] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
-    """Yield batches of `READ` and the rejects beside them.
+    """Yield batches of `READ`, with a column a feature, and the rejects beside them.
 
     An empty file is one reject at line 0; without the title's column every record is one.
     """
     empty = True
     try:
-        for block in _blocks(file, source, categories):
+        for block in _blocks(file, source, categories, features or {}):
             empty = False
             yield read_batch(block, file.number, file.category), block.rejects
     except MissingColumn as missing:
         empty = False
-        for block in _blocks(file, source, categories, reject=str(missing)):
+        for block in _blocks(file, source, categories, features or {}, str(missing)):
             yield _nothing(), block.rejects
     if empty:
         yield _nothing(), [RejectedRow(file.relative, 0, EMPTY_FILE, b"")]
@@ -125,12 +140,13 @@ def _blocks(
     file: CategoryFile,
     source: SourceSettings,
     categories: CategorySettings,
+    features: Mapping[str, ColumnFeature],
     reject: str | None = None,
 ) -> Iterator[Block]:
     """Read the title alone where that is all, as most catalogues have it, or what else there is."""
-    if is_general(source, categories):
+    if is_general(source, categories, features):
         return read_labelled_blocks(
-            file.path, file.relative, source, categories, file.joins, reject=reject
+            file.path, file.relative, source, categories, file.joins, features, reject=reject
         )
     columns = {} if reject else {TITLE: source.columns.title}
     return read_blocks(file.path, file.relative, columns, table_format(source), reject=reject)

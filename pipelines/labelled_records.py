@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.settings import CategorySettings
 from configs.source import SourceSettings
@@ -21,6 +23,7 @@ from pipelines.json_lines import read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
 from pipelines.tables import Block, TableFormat, read_blocks
+from transforms.column_values import number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 from transforms.labels import record_labels
 from transforms.title_steps import READ
@@ -29,10 +32,12 @@ NO_CATEGORY, NO_TITLE = "no category", "no title"
 _TITLE = ":title"  # the one of the accepted columns that a file has; a header is never called so
 
 
-def is_general(source: SourceSettings, categories: CategorySettings) -> bool:
+def is_general(
+    source: SourceSettings, categories: CategorySettings, features: Mapping[str, ColumnFeature]
+) -> bool:
     """Tell whether a catalogue needs more than one column of a table and the file's name."""
     plain = source.format == "table" and not source.columns.title_join and not source.joins
-    return not plain or categories.source == "columns"
+    return not plain or bool(features) or categories.source == "columns"
 
 
 def read_labelled_blocks(
@@ -41,25 +46,30 @@ def read_labelled_blocks(
     source: SourceSettings,
     categories: CategorySettings,
     joins: Sequence[tuple[JoinFile, ...]] = (),
+    features: Mapping[str, ColumnFeature] | None = None,
     *,
     reject: str | None = None,
 ) -> Iterator[Block]:
-    """Yield blocks with the columns `title` and, where records say it, `category`.
+    """Yield blocks with the columns `title`, where records say it `category`, and `features`.
 
     A category is text as `labels.record_labels` gives it. A record without a title or a category,
-    or whose key a join does not know, is a reject. Raises `MissingColumn`.
+    whose key a join does not know, or whose number is none, is a reject. Raises `MissingColumn`.
     """
     tables = load_joins(joins, source)
-    wanted = {} if reject else _wanted(source, categories)
+    features = features or {}
+    wanted = {} if reject else _wanted(source, categories, features)
     for block in _blocks(path, name, source, wanted, reject, categories.columns):
         for table in tables if not reject else ():
             block = join_block(block, table, name)
-        yield block if reject else _labelled(block, name, source, categories)
+        yield block if reject else _labelled(block, name, source, categories, features)
 
 
-def _wanted(source: SourceSettings, categories: CategorySettings) -> dict[str, Sequence[str]]:
+def _wanted(
+    source: SourceSettings, categories: CategorySettings, features: Mapping[str, ColumnFeature]
+) -> dict[str, Sequence[str]]:
     """Return the columns that a file itself must have, and the headers each may have."""
     names = [*source.columns.title_join, *categories.columns, *(join.by for join in source.joins)]
+    names += headers_of(features).values()
     wanted: dict[str, Sequence[str]] = {n: [n] for n in names if n not in source.joined}
     if not _title_names(source):
         wanted[_TITLE] = source.columns.title
@@ -129,7 +139,11 @@ def table_format(source: SourceSettings, *, keep_raw: bool = False) -> TableForm
 
 
 def _labelled(
-    block: Block, name: str, source: SourceSettings, categories: CategorySettings
+    block: Block,
+    name: str,
+    source: SourceSettings,
+    categories: CategorySettings,
+    features: Mapping[str, ColumnFeature],
 ) -> Block:
     titles = [block.columns[column] for column in _title_names(source) or [_TITLE]]
     columns = {"title": joined_text(titles)}
@@ -142,8 +156,16 @@ def _labelled(
             replace=[(rule.find, rule.replace) for rule in categories.replace],
             prefix=categories.prefix,
         )
-    labelled = Block(columns, block.lines, block.rejects, block.characters, block.raw)
-    return _only_whole(labelled, name, source.max_record_bytes)
+    why = _only_whole(columns, source.max_record_bytes)
+    for feature, header in headers_of(features).items():
+        if isinstance(features[feature], DenseColumn):
+            columns[feature], bad = number_values(block.columns[header])
+            for row in np.flatnonzero(bad).tolist():
+                why.setdefault(row, f"{header} is not a number")
+        else:
+            columns[feature] = text_values(block.columns[header])
+    labelled = replace(block, columns=columns)
+    return reject_rows(labelled, why, name) if why else labelled
 
 
 def joined_text(columns: Sequence[pa.Array]) -> pa.Array:
@@ -159,23 +181,23 @@ def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(left, ""), right, pc.if_else(pc.equal(right, ""), left, both))
 
 
-def _only_whole(block: Block, source: str, max_bytes: int) -> Block:
-    """Leave out the records without a title or a category, with a NUL, or too long."""
-    title = block.columns["title"]
+def _only_whole(columns: Mapping[str, pa.Array], max_bytes: int) -> dict[int, str]:
+    """Return which records lack a title or a category, hold a NUL or are too long, and why."""
+    title = columns["title"]
     tests: dict[str, Callable[[], pa.Array]] = {
         NO_TITLE: lambda: pc.equal(pc.utf8_trim_whitespace(title), ""),
         TOO_LONG: lambda: pc.greater(pc.binary_length(title), max_bytes),
         NUL_BYTE: lambda: functools.reduce(
-            pc.or_, (pc.match_substring(column, "\0") for column in block.columns.values())
+            pc.or_, (pc.match_substring(column, "\0") for column in columns.values())
         ),
     }
-    if "category" in block.columns:
-        tests[NO_CATEGORY] = lambda: pc.equal(block.columns["category"], "")
+    if "category" in columns:
+        tests[NO_CATEGORY] = lambda: pc.equal(columns["category"], "")
     why: dict[int, str] = {}
     for reason, test in tests.items():
         for row in np.flatnonzero(test().to_numpy(zero_copy_only=False)).tolist():
             why.setdefault(row, reason)
-    return reject_rows(block, why, source) if why else block
+    return why
 
 
 def read_batch(block: Block, number: int, category: str | None) -> pa.RecordBatch:
@@ -185,4 +207,8 @@ def read_batch(block: Block, number: int, category: str | None) -> pa.RecordBatc
     if categories is None:
         categories = pa.array([category]).take(pa.array(rows))
     columns = [pa.array(rows + np.int32(number)), pa.array(block.lines)]
-    return pa.RecordBatch.from_arrays([*columns, categories, block.columns["title"]], schema=READ)
+    batch = pa.RecordBatch.from_arrays([*columns, categories, block.columns["title"]], schema=READ)
+    for name in block.columns:
+        if name not in READ.names:
+            batch = batch.append_column(name, block.columns[name])
+    return batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -11,9 +11,10 @@ import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
 from configs.artifacts import RunArtifacts, shard_name
+from configs.columns import ColumnFeature, outputs_of
 from configs.errors import UsageError
 from configs.loading import fingerprint
-from configs.settings import Settings
+from configs.settings import Settings, SplitSettings
 from pipelines import storage
 from pipelines.category_files import (
     CategoryFile,
@@ -32,12 +33,16 @@ from transforms.examples import LabelRules, Shard, make_shards
 from transforms.features import (
     ALONG,
     TEXT,
+    column_batch,
+    further_values,
     input_config,
     make_preprocessing_fn,
     text_batch,
     text_config,
     vocabulary_batch,
+    without_columns,
 )
+from transforms.graphs import cleaning_of
 from transforms.overlap import OverlappedDoFn
 from transforms.title_steps import (
     REJECTS,
@@ -47,6 +52,7 @@ from transforms.title_steps import (
     CountTokens,
     DistinctTitles,
 )
+from transforms.titles import split_of
 
 _SLICE_ROWS = 8192
 
@@ -125,7 +131,8 @@ def build(
         pipeline
         | "List the files" >> beam.Create(list(files))
         | "Spread the files" >> beam.Reshuffle()
-        | "Read the records" >> ReadCategoryFiles(settings.source, settings.categories, log)
+        | "Read the records"
+        >> ReadCategoryFiles(settings.source, settings.categories, log, settings.features.columns)
     )
     cleaned = read.read | "Clean the titles" >> CleanTitles(
         settings.text, settings.split.key, settings.preprocess.batch_rows
@@ -209,7 +216,10 @@ class MakeFeatures(beam.PTransform):
             separate=features.tokens.separate,
             sizes=features.ngrams.sizes,
             buckets=features.ngrams.buckets,
+            columns=features.columns,
+            clean=cleaning_of(settings.text),
         )
+        self._columns, self._split = features.columns, settings.split
 
     def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         titles, vocabulary = inputs
@@ -217,24 +227,41 @@ class MakeFeatures(beam.PTransform):
             tokens = vocabulary | "Rank the tokens" >> beam.Map(
                 lambda counts: vocabulary_batch(counts.column("token"))
             )
-            transform_fn = (tokens, input_config()) | "Learn" >> tft_beam.AnalyzeDataset(
-                self._preprocessing_fn
+            if self._columns:
+                tokens = self._with_columns(tokens, titles)
+            transform_fn = (tokens, input_config(self._columns)) | "Learn" >> (
+                tft_beam.AnalyzeDataset(self._preprocessing_fn)
             )
             transform_fn | "Write the transform function" >> tft_beam.WriteTransformFn(self._folder)
-            rows = titles | "Take the texts" >> beam.Map(_with_text)
-            transformed, _ = ((rows, text_config()), transform_fn) | "Apply" >> (
+            rows = titles | "Take the texts" >> beam.Map(_with_text, list(self._columns))
+            transformed, _ = ((rows, text_config(self._columns)), transform_fn) | "Apply" >> (
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
 
+    def _with_columns(self, tokens: beam.PCollection, titles: beam.PCollection) -> beam.PCollection:
+        """Put what further columns of the training titles hold beside the tokens."""
+        none = tokens | "Leave room" >> beam.Map(without_columns, self._columns)
+        some = titles | "Take the columns" >> beam.Map(_train_columns, self._columns, self._split)
+        return (none, some) | "Tokens and columns" >> beam.Flatten()
 
-def _with_text(element: tuple[int, pa.RecordBatch]) -> pa.RecordBatch:
+
+def _train_columns(
+    element: tuple[int, pa.RecordBatch], columns: Mapping[str, ColumnFeature], split: SplitSettings
+) -> pa.RecordBatch:
+    _, titles = element
+    parts = split_of(titles.column("key").to_numpy(), (split.train, split.valid, split.test))
+    return column_batch(titles.filter(pa.array(parts == 0)), list(columns))
+
+
+def _with_text(element: tuple[int, pa.RecordBatch], columns: Sequence[str]) -> pa.RecordBatch:
     part, titles = element
     return text_batch(
         titles.column(TEXT),
         key=titles.column("key"),
         part=pa.array([part] * titles.num_rows, pa.int64()),
         categories=titles.column("categories"),
+        further=further_values(titles, columns),
     )
 
 
@@ -251,6 +278,7 @@ class WriteExamples(beam.PTransform):
             exclusive.conflicts,
             settings.objectives.rule_based,
             (split.train, split.valid, split.test),
+            tuple(outputs_of(settings.features.columns)),
         )
         self._taxonomy, self._folder, self._log = taxonomy, folder, log
         self._of = settings.preprocess.num_shards

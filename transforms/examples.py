@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from configs.artifacts import SPLITS, Objective, Split
 from transforms.categories import Taxonomy
-from transforms.example_bytes import bytes_feature, int64_feature, join_rows
+from transforms.example_bytes import bytes_feature, float_feature, int64_feature, join_rows
 from transforms.features import NGRAMS, TOKENS
 from transforms.titles import (
     category_ids,
@@ -30,12 +30,16 @@ from transforms.titles import (
 
 @dataclass(frozen=True)
 class LabelRules:
-    """How titles get their labels: the level, what becomes of conflicts, which objectives."""
+    """How titles get their labels: the level, what becomes of conflicts, which objectives.
+
+    `columns` names the features beside the title's, as they stand in the titles' batch.
+    """
 
     level: str
     conflicts: str
     rule_based: bool
     shares: tuple[float, float, float]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def make_shards(
             bytes_feature("title", titles.column("title").flatten()),
             int64_feature(TOKENS, titles.column(TOKENS)),
             int64_feature(NGRAMS, titles.column(NGRAMS)),
+            *(_of_column(name, titles.column(name)) for name in rules.columns),
         ]
     )
     categories = titles.column("categories")
@@ -72,6 +77,11 @@ def make_shards(
     if rules.rule_based:
         shards += _rule_based(features, categories, taxonomy, split)
     return shards, counts
+
+
+def _of_column(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
+    floating = pa.types.is_floating(values.type.value_type)
+    return (float_feature if floating else int64_feature)(name, values)
 
 
 def _exclusive(

@@ -24,7 +24,13 @@ from transforms.features import (
 )
 from transforms.labels import BETWEEN_LABELS
 from transforms.overlap import OverlappedDoFn, in_global_window
-from transforms.titles import CLEANED, cut_by_key, distinct_titles, split_of
+from transforms.titles import (
+    CLEANED,
+    cut_by_key,
+    distinct_titles,
+    further_columns,
+    split_of,
+)
 
 READ = pa.schema(
     [
@@ -80,7 +86,7 @@ class _CleanTitles(OverlappedDoFn):
         return gathered
 
     def work(self, batches: list[pa.RecordBatch]) -> list[Any]:
-        rows = pa.Table.from_batches(batches, READ).combine_chunks().to_batches()[0]
+        rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
         cleaned, rejects = clean_batch(rows, self._text, self._key)
         tagged = [beam.pvalue.TaggedOutput(REJECTS, rejects)] if rejects.num_rows else []
         return [cleaned, *tagged]
@@ -99,6 +105,8 @@ def clean_batch(
         [keys, batch.column("file"), batch.column("line"), batch.column("category"), cleaned],
         schema=CLEANED,
     )
+    for name in further_columns(batch, READ):
+        whole = whole.append_column(name, batch.column(name))
     if not pc.any(blank).as_py():
         return whole, batch.slice(0, 0)
     return whole.filter(pc.invert(blank)), batch.filter(blank)

@@ -46,9 +46,10 @@ def distinct_titles(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
     Rows `(k, 1, 0, b, x), (k, 0, 5, a, x), (k, 0, 7, a, x)` of `CLEANED`, in any order, become
     `(k, x, [a, b])`: the categories in the order of file and line, each once. A row in several
-    categories (`labels.record_labels`) stands for a row each.
+    categories (`labels.record_labels`) stands for a row each. Columns beside those of `CLEANED`
+    are those of the first row.
     """
-    table = pa.Table.from_batches(batches, CLEANED)
+    table = pa.Table.from_batches(batches, None if batches else CLEANED)
     texts = pc.dictionary_encode(table.column("text").combine_chunks())
     categories = pc.dictionary_encode(table.column("category").combine_chunks())
     place = (table.column("file").to_numpy().astype(np.int64) << 40) | table.column(
@@ -65,7 +66,7 @@ def distinct_titles(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32()),
         names.take(pa.array(chosen)),
     )
-    return pa.RecordBatch.from_arrays(
+    titles = pa.RecordBatch.from_arrays(
         [
             pa.array(key[by_key]),
             texts.dictionary.take(pa.array(text[first][by_key])),
@@ -73,6 +74,15 @@ def distinct_titles(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         ],
         schema=DISTINCT,
     )
+    for name in further_columns(table, CLEANED):
+        of_first = table.column(name).combine_chunks().take(pa.array(first[by_key]))
+        titles = titles.append_column(name, of_first)
+    return titles
+
+
+def further_columns(rows: pa.RecordBatch | pa.Table, schema: pa.Schema) -> list[str]:
+    """Return the names of the columns that go along with those of a schema."""
+    return [name for name in rows.schema.names if name not in schema.names]
 
 
 def split_of(key: np.ndarray, shares: Sequence[float]) -> np.ndarray:

@@ -160,3 +160,50 @@ def test_a_file_that_is_no_parquet_is_one_reject(tmp_path: Path) -> None:
     rows, rejects = read(tmp_path, {"format": "parquet"}, TAGS)
     assert rows == []
     assert [(bad.line, bad.reason[:24]) for bad in rejects] == [(0, "not such a Parquet file:")]
+
+
+FEATURES = {
+    "price": {"kind": "dense", "column": "Price"},
+    "about": {"kind": "text", "give": ["bow"]},
+}
+
+
+def read_columns(root: Path, source: dict[str, Any] | None = None) -> tuple[list, list]:
+    settings = Settings(
+        name="shop", source={"files": "*", **(source or {})}, features={"columns": FEATURES}
+    )
+    (file,), _, _ = find_category_files(str(root), settings)
+    found = list(
+        read_category_file(file, settings.source, settings.categories, settings.features.columns)
+    )
+    rows = [(r["line"], r["price"], r["about"]) for batch, _ in found for r in batch.to_pylist()]
+    return rows, [reject for _, rejects in found for reject in rejects]
+
+
+def test_further_columns_come_along_and_what_is_no_number_is_a_reject(tmp_path: Path) -> None:
+    numbers = ["1", " -2.5e1 ", "", "nan", "1,5", "1e999", "0x10", ".5"]
+    lines = [f'Bed,"{number}", soft \n' for number in numbers]
+    (tmp_path / "a.csv").write_text("".join(["title,Price,about\n", *lines]))
+    rows, rejects = read_columns(tmp_path)
+    assert [(line, about) for line, _, about in rows] == [(n, "soft") for n in (2, 3, 4, 9)]
+    prices = [price for _, price, _ in rows]
+    assert prices[:2] == [1, -25]
+    assert prices[2] != prices[2]  # NaN: none is known
+    assert prices[3] == 0.5
+    assert [(bad.line, bad.reason) for bad in rejects] == [
+        (line, "Price is not a number") for line in (5, 6, 7, 8)
+    ]
+    assert rejects[1].raw == b'Bed,"1,5", soft \n'
+
+
+def test_a_file_without_a_further_column_is_all_rejects(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("title,about\nBed,soft\n")
+    reason = "no column Price; its header is ['title', 'about']"
+    assert read_columns(tmp_path) == ([], [reject(2, reason, b"Bed,soft\n", "a.csv")])
+
+
+def test_a_further_column_can_come_from_a_join(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("title,about\nBed,soft\n")
+    (tmp_path / "prices.txt").write_text("about,Price\nsoft,7\n")
+    join = {"files": "prices.txt", "by": "about", "columns": ["Price"]}
+    assert read_columns(tmp_path, {"joins": [join]}) == ([(2, 7.0, "soft")], [])
