@@ -69,6 +69,8 @@ class CategorySettings(Section):
                 "columns must be named with source: columns, and only there; "
                 f"got source: {self.source}, columns: {self.columns}"
             )
+        if self.replace and self.source != "columns":
+            raise ValueError("replace is for categories with source: columns; use rename")
         if self.label_separator and len(self.columns) != 1:
             raise ValueError(
                 f"label_separator parts the categories of one column; columns are {self.columns}"

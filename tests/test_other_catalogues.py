@@ -93,7 +93,7 @@ CATALOGUES = {
     "clothing_reviews": Catalogue({"reviews.csv": 150_000}, r"\n\d+,\d+,\d\d,", _reviews,
                                   "reviews.csv"),
     "uci_sentiment": Catalogue({"yelp_labelled.txt": 20_000}, "\n", _sentences),
-    "instacart": Catalogue({"products.csv": 30_000}, "\n", _groceries, "products.csv"),
+    "instacart": Catalogue({"products.csv": 30_000}, "\n", _groceries),
     "openfoodfacts": Catalogue({"products.tsv": 600_000}, "\n", _foods, "products.tsv"),
     "snap_amazon_meta": Catalogue({"amazon-meta.txt": 400_000}, "\nId: ", _books),
 }  # fmt: skip

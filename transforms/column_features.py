@@ -59,7 +59,7 @@ def _of_text(name: str, column: TextColumn, words: tf.RaggedTensor, real: tf.Ten
     if "ids" in column.give:
         found[f"{name}_ids"] = ids[:, : column.length]
     if {"bow", "tfidf"} & {*column.give}:
-        bow, weights = _weights(ids, real, column.vocabulary_size)
+        bow, weights = _weights(name, ids, real, column.vocabulary_size)
         found[f"{name}_bow"] = bow
         if "tfidf" in column.give:
             found[f"{name}_tfidf"] = weights
@@ -78,12 +78,12 @@ def _known(name: str, values: tf.Tensor, learned: tf.Tensor, top_k: int) -> tf.T
 
 
 def _weights(
-    ids: tf.RaggedTensor, real: tf.Tensor, size: int
+    name: str, ids: tf.RaggedTensor, real: tf.Tensor, size: int
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Return the distinct known ids of each row and their TF-IDF weights."""
     known = tf.ragged.boolean_mask(ids, ids >= _RESERVED_IDS)
     sparse = tf.ragged.boolean_mask(known, real).to_sparse()
-    bow, weights = tft.tfidf(sparse, size, smooth=True)
+    bow, weights = tft.tfidf(sparse, size, smooth=True, name=f"{name}_tfidf")
     return _ragged(bow), _ragged(weights)
 
 

@@ -30,7 +30,7 @@ Row = tuple[int, str, str]
 ROWS = [("7", "Dog, Bed"), ("8", 'Bed "XL"\nblue'), ("x 9", "é")]
 
 
-def read(path: Path, **settings: str) -> tuple[list[Row], list[RejectedRow]]:
+def read(path: Path, **settings: str | list[str]) -> tuple[list[Row], list[RejectedRow]]:
     """Return (line, id, title) of each row, and the rejects."""
     chosen = DumpSettings(**settings)
     (file,), _ = find_dump_files(str(path), chosen)
@@ -206,3 +206,17 @@ def test_the_last_row_of_an_id_wins_by_file_and_line_and_rows_come_by_key() -> N
     for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]):
         kept = last_rows(batch.take(pa.array(order)))
         assert [tuple(row.values()) for row in kept.to_pylist()] == expected
+
+
+def test_quotes_can_be_text_and_a_title_several_columns(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.tsv"
+    dump.write_text('id\tmaker\tname\n1\t"Acme\tBed 5"\n2\t \tCot\n3\t\t\n')
+    rows, rejects = read(dump, quoting="none", title_join=["maker", "name"])
+    assert rows == [(2, "1", '"Acme Bed 5"'), (3, "2", "Cot")]
+    assert rejects == [RejectedRow("dump.tsv", 4, NO_TITLE, b'["3", ""]')]
+
+
+def test_titles_of_several_keys_in_json_lines(tmp_path: Path) -> None:
+    row = {"id": 7, "maker": None, "name": "Cot", "size": 5}
+    rows, _ = read(jsonl(tmp_path, row), title_join=["maker", "name", "size"])
+    assert rows == [(1, "7", "Cot 5")]

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from transforms.labels import BETWEEN_LABELS, record_labels, split_labels
+from transforms.title_steps import count_titles
 from transforms.titles import CLEANED, distinct_titles
 
 
@@ -84,3 +85,23 @@ def test_a_title_stands_in_all_categories_of_all_its_records_each_once() -> None
         {"key": 5, "text": b"bib", "categories": ["b"]},
         {"key": 7, "text": b"bed", "categories": ["c", "a", "b"]},
     ]
+
+
+def test_a_record_counts_once_and_once_in_each_of_its_categories() -> None:
+    rows = [(7, 0, 3, f"b{BETWEEN_LABELS}a", b"bed"), (7, 0, 4, "b", b"bed")]
+    arrays = [pa.array(c, f.type) for c, f in zip(zip(*rows, strict=True), CLEANED, strict=True)]
+    batch = pa.RecordBatch.from_arrays(arrays, schema=CLEANED)
+    counts = count_titles([batch], distinct_titles([batch]))
+    assert (counts[("records",)], counts[("titles",)], counts[("further_labels",)]) == (2, 1, 1)
+    assert (counts[("category_records", "a")], counts[("category_records", "b")]) == (1, 2)
+    assert (counts[("category_titles", "a")], counts[("category_titles", "b")]) == (1, 1)
+
+
+def test_the_values_of_the_first_record_stay_with_its_title() -> None:
+    rows = [(7, 1, 2, "a", b"bed"), (7, 0, 9, "b", b"bed"), (5, 0, 3, "a", b"bib")]
+    arrays = [pa.array(c, f.type) for c, f in zip(zip(*rows, strict=True), CLEANED, strict=True)]
+    batch = pa.RecordBatch.from_arrays(arrays, schema=CLEANED)
+    batch = batch.append_column("maker", pa.array(["late", "first", ""]))
+    found = distinct_titles([batch])
+    assert found.column("maker").to_pylist() == ["", "first"]
+    assert found.column("text").to_pylist() == [b"bib", b"bed"]
