@@ -203,12 +203,14 @@ class EvaluationSettings(Section):
 class DumpSettings(Section):
     """The product dumps: their columns and how the predictions are cut.
 
-    `title_join` names columns that make up the title together, as `source.columns.title_join`.
+    `title_join` names columns that make up the title together, as `source.columns.title_join`;
+    `columns` those of `features.columns` that are headed otherwise here.
     """
 
     id: str = "id"
     title: str = "title"
     title_join: list[str] = Field(default_factory=list)
+    columns: dict[str, str] = Field(default_factory=dict)
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     quoting: Quoting = "rfc4180"
@@ -262,6 +264,12 @@ class Settings(Section):
     def _columns_exist(self) -> Self:
         for header in headers_of(self.features.columns).values():
             self.source.check_columns("features.columns", [header], [header])
+        unknown = sorted(self.dump.columns.keys() - self.features.columns.keys())
+        if unknown:
+            raise ValueError(
+                f"dump.columns names {unknown[0]!r}, but features.columns has only "
+                f"{sorted(self.features.columns)}"
+            )
         columns = self.categories.columns
         repeated = [name for name in columns if name in self.source.repeated_fields]
         if columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
@@ -22,6 +23,7 @@ from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.progress import ProgressLog
 from pipelines.rejects import rejects_batch
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from transforms.column_values import number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
 DUMP_ROWS = pa.schema(
@@ -57,11 +59,14 @@ class DumpFile:
     form: Format
 
 
-def find_dump_files(dump: str, settings: DumpSettings) -> tuple[list[DumpFile], str]:
+def find_dump_files(
+    dump: str, settings: DumpSettings, features: Mapping[str, ColumnFeature] | None = None
+) -> tuple[list[DumpFile], str]:
     """Return the files of a dump, in path order, and their fingerprint.
 
-    `dump` is a file, a folder or a glob. Raises `UsageError` where there is none, its format
-    cannot be told, it lacks the id's or the title's column, or nothing is in it.
+    `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
+    title. Raises `UsageError` where there is none, its format cannot be told, it lacks a column,
+    or nothing is in it.
     """
     found = storage.list_files(dump)
     if not found:
@@ -71,7 +76,7 @@ def find_dump_files(dump: str, settings: DumpSettings) -> tuple[list[DumpFile], 
         for number, info in enumerate(found)
     ]
     for file in files:
-        _check_columns(file, settings)
+        _check_columns(file, settings, features or {})
     if not any(info.size for info in found):
         raise UsageError(f"--dump {dump}: empty, not even a header; was it written to the end?")
     return files, storage.content_fingerprint(found)
@@ -89,12 +94,15 @@ def _format_of(name: str, settings: DumpSettings) -> Format:
     return _ENDINGS[ending]
 
 
-def _check_columns(file: DumpFile, settings: DumpSettings) -> None:
+def _check_columns(
+    file: DumpFile, settings: DumpSettings, features: Mapping[str, ColumnFeature]
+) -> None:
     try:
-        next(read_dump_file(file, settings), None)
+        next(read_dump_file(file, settings, features), None)
     except MissingColumn as missing:
+        keys = "dump.id, dump.title and dump.columns" if features else "dump.id and dump.title"
         raise UsageError(
-            f"--dump {file.path}: {missing}; set dump.id and dump.title to the columns it has"
+            f"--dump {file.path}: {missing}; set {keys} to the columns it has"
         ) from missing
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
@@ -104,20 +112,30 @@ def _check_columns(file: DumpFile, settings: DumpSettings) -> None:
 class ReadDump(beam.PTransform):
     """Read files into batches of `DUMP_ROWS`; the output `rejects` holds batches of rejects."""
 
-    def __init__(self, settings: DumpSettings, progress: ProgressLog) -> None:
+    def __init__(
+        self,
+        settings: DumpSettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature] | None = None,
+    ) -> None:
         super().__init__()
-        self._do_fn = _ReadDumpFile(settings, progress)
+        self._do_fn = _ReadDumpFile(settings, progress, features or {})
 
     def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="rows")
 
 
 class _ReadDumpFile(beam.DoFn):
-    def __init__(self, settings: DumpSettings, progress: ProgressLog) -> None:
-        self._settings, self._progress = settings, progress
+    def __init__(
+        self,
+        settings: DumpSettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature],
+    ) -> None:
+        self._settings, self._progress, self._features = settings, progress, features
 
     def process(self, file: DumpFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for batch, rejects in read_dump_file(file, self._settings):
+        for batch, rejects in read_dump_file(file, self._settings, self._features):
             self._progress.add("rows read", batch.num_rows + len(rejects))
             if batch.num_rows:
                 yield batch
@@ -126,22 +144,36 @@ class _ReadDumpFile(beam.DoFn):
 
 
 def read_dump_file(
-    file: DumpFile, settings: DumpSettings
+    file: DumpFile,
+    settings: DumpSettings,
+    features: Mapping[str, ColumnFeature] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
-    """Yield batches of `DUMP_ROWS` and the rejects beside them.
+    """Yield batches of `DUMP_ROWS`, with a column a feature, and the rejects beside them.
 
-    A row without an id or a title is a reject. Raises `MissingColumn`.
+    A row without an id or a title, or whose number is none, is a reject. Raises `MissingColumn`.
     """
-    for block in _blocks(file, settings):
-        ids, *titles = block.columns.values()
+    headers = {**headers_of(features or {}), **settings.columns}
+    for block in _blocks(file, settings, [headers[name] for name in features or {}]):
+        ids, *titles = (v for name, v in block.columns.items() if not name.startswith(_FURTHER))
         title = titles[0] if len(titles) == 1 else joined_text(titles)
-        yield _rows_of(file, block.lines, ids, title, block.rejects, settings.max_record_bytes)
+        further, bad = {}, {}
+        for name, feature in (features or {}).items():
+            values = block.columns[_FURTHER + headers[name]]
+            if isinstance(feature, DenseColumn):
+                further[name], bad[f"{headers[name]} is not a number"] = number_values(values)
+            else:
+                further[name] = text_values(values)
+        yield _rows_of(file, block, ids, title, further, bad, settings.max_record_bytes)
 
 
-def _blocks(file: DumpFile, settings: DumpSettings) -> Iterator[Block]:
-    """Read the columns that make the title, named by their place, and the id."""
+_FURTHER = "further:"
+
+
+def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> Iterator[Block]:
+    """Read the id, the columns that make the title, named by their place, and further ones."""
     titles = settings.title_join or [settings.title]
     columns = {"id": [settings.id], **{f"{n}": [name] for n, name in enumerate(titles)}}
+    columns |= {_FURTHER + name: [name] for name in further}
     if file.form == "jsonl":
         return read_json_blocks(file.path, file.relative, columns)
     if file.form == "parquet":
@@ -154,19 +186,22 @@ def _blocks(file: DumpFile, settings: DumpSettings) -> Iterator[Block]:
 
 def _rows_of(
     file: DumpFile,
-    lines: np.ndarray,
+    block: Block,
     ids: pa.Array,
     titles: pa.Array,
-    rejects: list[RejectedRow],
+    further: Mapping[str, pa.Array],
+    not_numbers: Mapping[str, np.ndarray],
     max_bytes: int,
 ) -> tuple[pa.RecordBatch, list[RejectedRow]]:
     """Leave out the rows without an id or a title, with a NUL, or too long; ids are trimmed."""
+    lines, rejects = block.lines, block.rejects
     ids = pc.utf8_trim_whitespace(ids)
     without = {
         NO_ID: pc.fill_null(pc.equal(ids, ""), True),
         NO_TITLE: pc.fill_null(pc.equal(pc.utf8_trim_whitespace(titles), ""), True),
         NUL_BYTE: _either(lambda text: pc.match_substring(text, "\0"), ids, titles),
         TOO_LONG: _either(lambda text: pc.greater(pc.binary_length(text), max_bytes), ids, titles),
+        **{reason: pa.array(rows) for reason, rows in not_numbers.items()},
     }
     bad = functools.reduce(pc.or_, without.values())
     more = []
@@ -176,6 +211,8 @@ def _rows_of(
         more.append(RejectedRow(file.relative, int(lines[row]), reason, raw))
     number = pa.array(np.full(len(lines), file.number, np.int32))
     batch = pa.RecordBatch.from_arrays([number, pa.array(lines), ids, titles], schema=DUMP_ROWS)
+    for name, values in further.items():
+        batch = batch.append_column(name, values)
     return (batch.filter(pc.invert(bad)) if more else batch), [*rejects, *more]
 
 

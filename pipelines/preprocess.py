@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -11,10 +11,10 @@ import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
 from configs.artifacts import RunArtifacts, shard_name
-from configs.columns import ColumnFeature, outputs_of
+from configs.columns import outputs_of
 from configs.errors import UsageError
 from configs.loading import fingerprint
-from configs.settings import Settings, SplitSettings
+from configs.settings import Settings
 from pipelines import storage
 from pipelines.category_files import (
     CategoryFile,
@@ -29,18 +29,17 @@ from pipelines.shards import TFRecordFile
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_statistics
 from transforms.categories import Taxonomy, make_taxonomy
+from transforms.column_steps import AddTrainColumns
 from transforms.examples import LabelRules, Shard, make_shards
 from transforms.features import (
     ALONG,
     TEXT,
-    column_batch,
     further_values,
     input_config,
     make_preprocessing_fn,
     text_batch,
     text_config,
     vocabulary_batch,
-    without_columns,
 )
 from transforms.graphs import cleaning_of
 from transforms.overlap import OverlappedDoFn
@@ -52,7 +51,6 @@ from transforms.title_steps import (
     CountTokens,
     DistinctTitles,
 )
-from transforms.titles import split_of
 
 _SLICE_ROWS = 8192
 
@@ -228,7 +226,9 @@ class MakeFeatures(beam.PTransform):
                 lambda counts: vocabulary_batch(counts.column("token"))
             )
             if self._columns:
-                tokens = self._with_columns(tokens, titles)
+                tokens = (tokens, titles) | "Add the columns" >> AddTrainColumns(
+                    self._columns, self._split
+                )
             transform_fn = (tokens, input_config(self._columns)) | "Learn" >> (
                 tft_beam.AnalyzeDataset(self._preprocessing_fn)
             )
@@ -238,20 +238,6 @@ class MakeFeatures(beam.PTransform):
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
-
-    def _with_columns(self, tokens: beam.PCollection, titles: beam.PCollection) -> beam.PCollection:
-        """Put what further columns of the training titles hold beside the tokens."""
-        none = tokens | "Leave room" >> beam.Map(without_columns, self._columns)
-        some = titles | "Take the columns" >> beam.Map(_train_columns, self._columns, self._split)
-        return (none, some) | "Tokens and columns" >> beam.Flatten()
-
-
-def _train_columns(
-    element: tuple[int, pa.RecordBatch], columns: Mapping[str, ColumnFeature], split: SplitSettings
-) -> pa.RecordBatch:
-    _, titles = element
-    parts = split_of(titles.column("key").to_numpy(), (split.train, split.valid, split.test))
-    return column_batch(titles.filter(pa.array(parts == 0)), list(columns))
 
 
 def _with_text(element: tuple[int, pa.RecordBatch], columns: Sequence[str]) -> pa.RecordBatch:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
+from configs.columns import CategoricalColumn, DenseColumn
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines.dumps import (
@@ -220,3 +221,30 @@ def test_titles_of_several_keys_in_json_lines(tmp_path: Path) -> None:
     row = {"id": 7, "maker": None, "name": "Cot", "size": 5}
     rows, _ = read(jsonl(tmp_path, row), title_join=["maker", "name", "size"])
     assert rows == [(1, "7", "Cot 5")]
+
+
+FEATURES = {
+    "price": DenseColumn(kind="dense"),
+    "about": CategoricalColumn(kind="categorical", column="About"),
+}
+
+
+def test_further_columns_come_along_under_the_names_of_the_features(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text("id,title,cost,About\n1,Bed,5.5, red \n2,Cot,,\n3,Bib,5 EUR,x\n")
+    settings = DumpSettings(columns={"price": "cost"})
+    (file,), _ = find_dump_files(str(dump), settings, FEATURES)
+    ((batch, rejects),) = read_dump_file(file, settings, FEATURES)
+    assert batch.schema.names == ["file", "line", "id", "title", "price", "about"]
+    assert batch.column("about").to_pylist() == ["red", ""]
+    price = batch.column("price").to_pylist()
+    assert price[0] == 5.5
+    assert price[1] != price[1]  # NaN: the model puts its default there
+    assert [(bad.line, bad.reason) for bad in rejects] == [(4, "cost is not a number")]
+
+
+def test_a_dump_without_a_column_that_the_model_takes_is_refused(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text("id,title,price\n1,Bed,5\n")
+    with pytest.raises(UsageError, match=r"no column About; .* set dump.id, .*dump.columns"):
+        find_dump_files(str(dump), DumpSettings(), FEATURES)
