@@ -254,6 +254,9 @@ def _encodable(value: str) -> bool:
 
 def _height(row: Sequence[str]) -> int:
     """Count the physical lines of a record from the line breaks inside its fields."""
+    whole = "".join(row)
+    if "\n" not in whole and "\r" not in whole:
+        return 1
     return 1 + sum(len(io.StringIO(value + ".", newline="").readlines()) - 1 for value in row)
 
 

@@ -58,7 +58,7 @@ SETTINGS = {
     "name": "shop",
     "categories": {"source": "columns", "columns": ["kind"]},
     "features": {"columns": FEATURES, "tokens": {"vocabulary_size": 20}},
-    "preprocess": {"num_shards": 3, "batch_rows": 50},
+    "preprocess": {"num_shards": 2, "batch_rows": 100},
 }
 
 

@@ -146,6 +146,10 @@ def test_the_chain_runs_and_every_record_is_a_row_or_a_reject(
     )
     assert figures["titles"] <= len({title for title, _ in whole})
     assert 0 < ran[1].figures["evaluate"]["accuracy"] <= 1
+    if CATALOGUES[name].dump:
+        labelled = predictions(ran[0].at(), "d").num_rows
+        assert labelled == ran[1].figures["predict"]["predictions"] > 100
+        assert ran[1].figures["write-labels"]["inserted"] == labelled
 
 
 def test_each_category_has_the_records_that_it_should(
@@ -172,12 +176,3 @@ def test_rejects_keep_the_bytes_of_their_record(
         content = (folder / reject["source"]).read_bytes()
         assert reject["raw"]
         assert b"".join(content.splitlines(True)[reject["line"] - 1 :]).startswith(reject["raw"])
-
-
-def test_a_dump_of_the_same_shape_gets_labels(name: str, ran: tuple[Shop, Said]) -> None:
-    if CATALOGUES[name].dump is None:
-        pytest.skip("this catalogue has no identifiers in a table")
-    figures = ran[1].figures
-    found = predictions(ran[0].at(), "d")
-    assert found.num_rows == figures["predict"]["predictions"] > 100
-    assert figures["write-labels"]["inserted"] == found.num_rows
