@@ -33,11 +33,9 @@ from transforms.column_steps import AddTrainColumns
 from transforms.examples import LabelRules, Shard, make_shards
 from transforms.features import (
     ALONG,
-    TEXT,
-    further_values,
     input_config,
     make_preprocessing_fn,
-    text_batch,
+    part_batch,
     text_config,
     vocabulary_batch,
 )
@@ -233,22 +231,11 @@ class MakeFeatures(beam.PTransform):
                 tft_beam.AnalyzeDataset(self._preprocessing_fn)
             )
             transform_fn | "Write the transform function" >> tft_beam.WriteTransformFn(self._folder)
-            rows = titles | "Take the texts" >> beam.Map(_with_text, list(self._columns))
+            rows = titles | "Take the texts" >> beam.Map(part_batch, list(self._columns))
             transformed, _ = ((rows, text_config(self._columns)), transform_fn) | "Apply" >> (
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
-
-
-def _with_text(element: tuple[int, pa.RecordBatch], columns: Sequence[str]) -> pa.RecordBatch:
-    part, titles = element
-    return text_batch(
-        titles.column(TEXT),
-        key=titles.column("key"),
-        part=pa.array([part] * titles.num_rows, pa.int64()),
-        categories=titles.column("categories"),
-        further=further_values(titles, columns),
-    )
 
 
 class WriteExamples(beam.PTransform):

@@ -172,6 +172,18 @@ def text_batch(
     )
 
 
+def part_batch(element: tuple[int, pa.RecordBatch], columns: Sequence[str]) -> pa.RecordBatch:
+    """Return what the transformation reads of a part: a batch of `titles.DISTINCT`, its number."""
+    part, titles = element
+    return text_batch(
+        titles.column(TEXT),
+        key=titles.column("key"),
+        part=pa.array([part] * titles.num_rows, pa.int64()),
+        categories=titles.column("categories"),
+        further=further_values(titles, columns),
+    )
+
+
 def _lists(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
     """Put each value into a list of its own: what TFX's tensor adapter takes."""
     size = len(next(iter(columns.values())))
