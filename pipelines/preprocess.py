@@ -11,6 +11,7 @@ import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
 from configs.artifacts import RunArtifacts, shard_name
+from configs.columns import outputs_of
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.settings import Settings
@@ -28,16 +29,17 @@ from pipelines.shards import TFRecordFile
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_statistics
 from transforms.categories import Taxonomy, make_taxonomy
+from transforms.column_steps import AddTrainColumns
 from transforms.examples import LabelRules, Shard, make_shards
 from transforms.features import (
     ALONG,
-    TEXT,
     input_config,
     make_preprocessing_fn,
-    text_batch,
+    part_batch,
     text_config,
     vocabulary_batch,
 )
+from transforms.graphs import cleaning_of
 from transforms.overlap import OverlappedDoFn
 from transforms.title_steps import (
     REJECTS,
@@ -125,7 +127,8 @@ def build(
         pipeline
         | "List the files" >> beam.Create(list(files))
         | "Spread the files" >> beam.Reshuffle()
-        | "Read the records" >> ReadCategoryFiles(settings.source, settings.categories, log)
+        | "Read the records"
+        >> ReadCategoryFiles(settings.source, settings.categories, log, settings.features.columns)
     )
     cleaned = read.read | "Clean the titles" >> CleanTitles(
         settings.text, settings.split.key, settings.preprocess.batch_rows
@@ -209,7 +212,10 @@ class MakeFeatures(beam.PTransform):
             separate=features.tokens.separate,
             sizes=features.ngrams.sizes,
             buckets=features.ngrams.buckets,
+            columns=features.columns,
+            clean=cleaning_of(settings.text),
         )
+        self._columns, self._split = features.columns, settings.split
 
     def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         titles, vocabulary = inputs
@@ -217,25 +223,19 @@ class MakeFeatures(beam.PTransform):
             tokens = vocabulary | "Rank the tokens" >> beam.Map(
                 lambda counts: vocabulary_batch(counts.column("token"))
             )
-            transform_fn = (tokens, input_config()) | "Learn" >> tft_beam.AnalyzeDataset(
-                self._preprocessing_fn
+            if self._columns:
+                tokens = (tokens, titles) | "Add the columns" >> AddTrainColumns(
+                    self._columns, self._split
+                )
+            transform_fn = (tokens, input_config(self._columns)) | "Learn" >> (
+                tft_beam.AnalyzeDataset(self._preprocessing_fn)
             )
             transform_fn | "Write the transform function" >> tft_beam.WriteTransformFn(self._folder)
-            rows = titles | "Take the texts" >> beam.Map(_with_text)
-            transformed, _ = ((rows, text_config()), transform_fn) | "Apply" >> (
+            rows = titles | "Take the texts" >> beam.Map(part_batch, list(self._columns))
+            transformed, _ = ((rows, text_config(self._columns)), transform_fn) | "Apply" >> (
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
-
-
-def _with_text(element: tuple[int, pa.RecordBatch]) -> pa.RecordBatch:
-    part, titles = element
-    return text_batch(
-        titles.column(TEXT),
-        key=titles.column("key"),
-        part=pa.array([part] * titles.num_rows, pa.int64()),
-        categories=titles.column("categories"),
-    )
 
 
 class WriteExamples(beam.PTransform):
@@ -251,6 +251,7 @@ class WriteExamples(beam.PTransform):
             exclusive.conflicts,
             settings.objectives.rule_based,
             (split.train, split.valid, split.test),
+            tuple(outputs_of(settings.features.columns)),
         )
         self._taxonomy, self._folder, self._log = taxonomy, folder, log
         self._of = settings.preprocess.num_shards

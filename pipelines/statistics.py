@@ -66,17 +66,21 @@ def figures_of(counts: Counter) -> dict[str, Any]:
     """Return the figures of the stage: they add up, record for record.
 
     `records = examples + rejected + duplicates + dropped_conflicts + unlabelled`, where
-    `duplicates` are repeats of a cleaned title, less those that `conflicts: all` keeps.
+    `duplicates` are repeats of a cleaned title, less those that `conflicts: all` keeps. Where that
+    makes several examples of one record, its categories beyond the first, `further_labels`, come
+    in as well: they are added to the records.
     """
     rejected = sum(n for key, n in counts.items() if key[0] == "rejected")
     examples = {split: counts[("exclusive", split)] for split in SPLITS}
     records = counts[("records",)] + rejected
     left_out = counts[("dropped",)] + counts[("unlabelled",)]
+    further = counts[("further_labels",)] if counts[("further_examples",)] else 0
     return {
         "records": records,
         "rejected": rejected,
         "titles": counts[("titles",)],
-        "duplicates": records - rejected - sum(examples.values()) - left_out,
+        "further_labels": further,
+        "duplicates": records + further - rejected - sum(examples.values()) - left_out,
         "dropped_conflicts": counts[("dropped",)],
         "unlabelled": counts[("unlabelled",)],
         "examples": sum(examples.values()),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from configs.artifacts import RunArtifacts, Split
+from configs.columns import ColumnFeature, outputs_of
 from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
@@ -18,6 +19,13 @@ _SPECS: dict[str, object] = {
     NGRAMS: tf.io.RaggedFeature(tf.int64),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
     CATEGORIES: tf.io.RaggedFeature(tf.int64),
+}
+
+_COLUMN_SPECS: dict[str, object] = {
+    "int": tf.io.FixedLenFeature([], tf.int64),
+    "ints": tf.io.RaggedFeature(tf.int64),
+    "float": tf.io.FixedLenFeature([], tf.float32),
+    "floats": tf.io.RaggedFeature(tf.float32),
 }
 
 
@@ -33,10 +41,21 @@ def shard_files(artifacts: RunArtifacts, split: Split) -> list[str]:
 
 
 def parse_examples(
-    serialised: tf.Tensor, features: Sequence[str]
+    serialised: tf.Tensor,
+    features: Sequence[str],
+    columns: Mapping[str, ColumnFeature] | None = None,
 ) -> dict[str, tf.Tensor | tf.RaggedTensor]:
-    """Return the named features of serialised examples [n], dense [n] or ragged [n, (m)]."""
-    return tf.io.parse_example(serialised, {name: _SPECS[name] for name in features})
+    """Return the named features of serialised examples [n], dense [n] or ragged [n, (m)].
+
+    With `columns` the outputs of these (`configs.columns.outputs_of`) have names as well.
+    """
+    specs = {**_SPECS, **column_specs(columns or {})}
+    return tf.io.parse_example(serialised, {name: specs[name] for name in features})
+
+
+def column_specs(columns: Mapping[str, ColumnFeature]) -> dict[str, object]:
+    """Return how what further columns write to an example is read."""
+    return {name: _COLUMN_SPECS[kind] for name, kind in outputs_of(columns).items()}
 
 
 def read_examples(

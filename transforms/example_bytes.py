@@ -25,6 +25,15 @@ def int64_feature(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
     return _feature(name, _packed(values), _int64_list)
 
 
+def float_feature(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
+    """Return for lists float32 [n, (m)] the example that holds each as feature `name`."""
+    numbers = values.flatten().to_numpy(zero_copy_only=False).astype("<f4")
+    lists = np.concatenate(([0], np.cumsum(values.value_lengths().to_numpy(), dtype=np.int64)))
+    offsets, data = pa.py_buffer(lists * 4), pa.py_buffer(numbers.tobytes())
+    packed = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(values), [None, offsets, data])
+    return _feature(name, packed, _float_list)
+
+
 def bytes_feature(name: str, values: pa.Array) -> pa.LargeBinaryArray:
     """Return for strings or bytes [n] the example that holds each as feature `name`, bytes [n]."""
     return _feature(name, values.cast(pa.large_binary()), _bytes_list)
@@ -57,6 +66,11 @@ def _feature(
 def _int64_list(name: str, length: int) -> bytes:
     """Return what stands before `length` bytes of packed numbers in an example."""
     return _before(name, length, b"\x0a", b"\x1a")
+
+
+def _float_list(name: str, length: int) -> bytes:
+    """Return what stands before `length` bytes of packed numbers of four bytes in an example."""
+    return _before(name, length, b"\x0a", b"\x12")
 
 
 def _bytes_list(name: str, length: int) -> bytes:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from configs.artifacts import SPLITS, Objective, Split
 from transforms.categories import Taxonomy
-from transforms.example_bytes import bytes_feature, int64_feature, join_rows
+from transforms.example_bytes import bytes_feature, float_feature, int64_feature, join_rows
 from transforms.features import NGRAMS, TOKENS
 from transforms.titles import (
     category_ids,
@@ -30,12 +30,16 @@ from transforms.titles import (
 
 @dataclass(frozen=True)
 class LabelRules:
-    """How titles get their labels: the level, what becomes of conflicts, which objectives."""
+    """How titles get their labels: the level, what becomes of conflicts, which objectives.
+
+    `columns` names the features beside the title's, as they stand in the titles' batch.
+    """
 
     level: str
     conflicts: str
     rule_based: bool
     shares: tuple[float, float, float]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def make_shards(
             bytes_feature("title", titles.column("title").flatten()),
             int64_feature(TOKENS, titles.column(TOKENS)),
             int64_feature(NGRAMS, titles.column(NGRAMS)),
+            *(_of_column(name, titles.column(name)) for name in rules.columns),
         ]
     )
     categories = titles.column("categories")
@@ -72,6 +77,11 @@ def make_shards(
     if rules.rule_based:
         shards += _rule_based(features, categories, taxonomy, split)
     return shards, counts
+
+
+def _of_column(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
+    floating = pa.types.is_floating(values.type.value_type)
+    return (float_feature if floating else int64_feature)(name, values)
 
 
 def _exclusive(
@@ -119,6 +129,7 @@ def _count(
 
     Keys: `("labelled",)`: all titles; `("exclusive", split)`, `("rule_based", split)`,
     `("conflicting",)`, `("dropped",)`, `("unlabelled",)`, `("label", split, name)`,
+    `("further_examples",)`: those that `conflicts: all` makes of a title beyond its first,
     `("conflict", first name, second name)`, `("level_titles", level, name)`: distinct titles.
     """
     stands = {level: title_labels(categories, taxonomy, level) for level in taxonomy.levels}
@@ -128,6 +139,8 @@ def _count(
     counts[("conflicting",)] = conflicting
     counts[("unlabelled",)] = len(categories) - len(labelled)
     counts[("dropped",)] = conflicting if rules.conflicts == "drop" else 0
+    if rules.conflicts == "all":
+        counts[("further_examples",)] = len(row) - len(labelled)
     names = taxonomy.levels[rules.level]
     for number, part in enumerate(SPLITS):
         counts[("exclusive", part)] = int((split[row] == number).sum())
