@@ -120,7 +120,7 @@ class NgramSettings(Section):
     """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept."""
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
-    buckets: Annotated[int, Field(ge=2, le=1 << 31)] = 4_194_304
+    buckets: Annotated[int, Field(ge=2, le=1 << 26)] = 16_777_216
 
 
 class FeatureSettings(Section):

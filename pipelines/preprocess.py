@@ -10,8 +10,7 @@ import apache_beam as beam
 import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
-from configs.artifacts import RunArtifacts, shard_name
-from configs.columns import outputs_of
+from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.settings import Settings
@@ -25,12 +24,11 @@ from pipelines.category_files import (
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
-from pipelines.shards import TFRecordFile
 from pipelines.stage import Outcome, run_stage
-from pipelines.statistics import read_figures, write_statistics
+from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
+from pipelines.write_examples import SEEN, WriteExamples
 from transforms.categories import Taxonomy, make_taxonomy
 from transforms.column_steps import AddTrainColumns
-from transforms.examples import LabelRules, Shard, make_shards
 from transforms.features import (
     ALONG,
     input_config,
@@ -40,7 +38,7 @@ from transforms.features import (
     vocabulary_batch,
 )
 from transforms.graphs import cleaning_of
-from transforms.overlap import OverlappedDoFn
+from transforms.seen_ngrams import MergeSeen
 from transforms.title_steps import (
     REJECTS,
     STATS,
@@ -49,8 +47,6 @@ from transforms.title_steps import (
     CountTokens,
     DistinctTitles,
 )
-
-_SLICE_ROWS = 8192
 
 
 def preprocess(
@@ -149,10 +145,15 @@ def build(
     written = transformed | "Write the examples" >> WriteExamples(
         settings, taxonomy, f"{work}/tfrecords", log
     )
+    (
+        written[SEEN]
+        | "All n-grams seen" >> beam.CombineGlobally(MergeSeen())
+        | ("Keep the n-grams seen" >> beam.Map(write_seen_ngrams, folder=f"{work}/stats"))
+    )
     counts = (
         (
             distinct[STATS],
-            written,
+            written.counts,
             read.read | "Count the records" >> beam.Map(_count_read),
             rejects | "Count the rejects" >> beam.Map(count_reasons),
         )
@@ -236,59 +237,3 @@ class MakeFeatures(beam.PTransform):
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
-
-
-class WriteExamples(beam.PTransform):
-    """Label the titles and write a shard per objective and split; gives counters."""
-
-    def __init__(
-        self, settings: Settings, taxonomy: beam.PCollection, folder: str, log: ProgressLog
-    ) -> None:
-        super().__init__()
-        split, exclusive = settings.split, settings.objectives.exclusive
-        self._rules = LabelRules(
-            exclusive.level,
-            exclusive.conflicts,
-            settings.objectives.rule_based,
-            (split.train, split.valid, split.test),
-            tuple(outputs_of(settings.features.columns)),
-        )
-        self._taxonomy, self._folder, self._log = taxonomy, folder, log
-        self._of = settings.preprocess.num_shards
-        self._compression_level = settings.preprocess.compression_level
-
-    def expand(self, titles: beam.PCollection) -> beam.PCollection:
-        write = _WriteShards(
-            self._rules, self._folder, self._of, self._compression_level, self._log
-        )
-        return titles | "Write shards" >> beam.ParDo(write, beam.pvalue.AsSingleton(self._taxonomy))
-
-
-class _WriteShards(OverlappedDoFn):
-    def __init__(
-        self, rules: LabelRules, folder: str, of: int, compression_level: int, log: ProgressLog
-    ) -> None:
-        self._rules, self._folder, self._of = rules, folder, of
-        self._compression_level, self._log = compression_level, log
-
-    def work(self, titles: pa.RecordBatch, taxonomy: Taxonomy) -> list[Counter]:
-        """Go through the part in slices: memory that stays small is used over and over."""
-        part = titles.column("part").flatten()[0].as_py()
-        counts: Counter = Counter()
-        files: dict[str, TFRecordFile] = {}
-        for begin in range(0, titles.num_rows, _SLICE_ROWS):
-            shards, found = make_shards(titles.slice(begin, _SLICE_ROWS), taxonomy, self._rules)
-            counts.update(found)
-            for shard in shards:
-                if len(shard.examples):
-                    self._file(files, shard, part).add(shard.examples)
-        for file in files.values():
-            file.write()
-        self._log.add("titles written", titles.num_rows)
-        return [counts]
-
-    def _file(self, files: dict[str, TFRecordFile], shard: Shard, part: int) -> TFRecordFile:
-        name = shard_name(shard.objective, shard.split, part, self._of)
-        if name not in files:
-            files[name] = TFRecordFile(f"{self._folder}/{name}", self._compression_level)
-        return files[name]

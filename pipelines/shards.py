@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from google_crc32c import value as crc32c
@@ -47,15 +50,16 @@ def frame(examples: pa.LargeBinaryArray) -> memoryview:
     return _content(records)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _head(length: int) -> bytes:
     size = length.to_bytes(8, "little")
-    crc = _masked(np.array([crc32c(size)], np.uint32))
-    return size + crc.astype("<u4").tobytes()
+    return size + _masked(np.uint32(crc32c(size))).astype("<u4").tobytes()
 
 
-def _masked(crc: np.ndarray) -> np.ndarray:
-    """Return CRCs rotated and shifted, uint32 [n], as TFRecords hold them."""
-    return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
+def _masked(crc: Any) -> Any:
+    """Return a CRC or CRCs, uint32, rotated and shifted as TFRecords hold them."""
+    with np.errstate(over="ignore"):
+        return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
 
 
 def _fixed(values: np.ndarray) -> pa.LargeBinaryArray:

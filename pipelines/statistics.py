@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from configs.artifacts import SPLITS
 from pipelines import storage
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
+from transforms.seen_ngrams import rows_of_buckets
 
 COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
+SEEN_NGRAMS = "ngrams_seen.gz"
 
 
 def write_statistics(
@@ -100,6 +104,17 @@ def read_figures(folder: str) -> dict[str, Any]:
 def read_taxonomy(folder: str) -> Taxonomy:
     """Return the tree of categories from a `stats` folder."""
     return Taxonomy.from_json(json.loads(storage.read_bytes(f"{folder}/{TAXONOMY}")))
+
+
+def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
+    """Write which n-gram buckets occur in training, a bit each."""
+    storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip.compress(bits, 1, mtime=0))
+
+
+def read_ngram_rows(folder: str, buckets: int) -> np.ndarray:
+    """Return the row of each n-gram bucket that occurs in training, int32 [buckets]; else 0."""
+    bits = gzip.decompress(storage.read_bytes(f"{folder}/{SEEN_NGRAMS}"))
+    return rows_of_buckets(bits, buckets)
 
 
 def read_label_counts(folder: str) -> dict[str, dict[str, int]]:

@@ -9,6 +9,7 @@ messages one after the other are the merged message
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -78,6 +79,7 @@ def _bytes_list(name: str, length: int) -> bytes:
     return _before(name, length, b"\x0a", b"\x0a")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _before(name: str, length: int, value: bytes, kind: bytes) -> bytes:
     """Nest: Example.features, its map's entry, key and value, the kind of list, its content.
 

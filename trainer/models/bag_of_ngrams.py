@@ -8,6 +8,7 @@ the rows are stepped by row-wise Adagrad, which lets one pass over the data do.
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -21,24 +22,32 @@ _SPREAD = 0.01
 
 
 class WeightedBag(layers.Layer):
-    """The weighted mean of embeddings: the n-grams of `distinct_ngrams` to [batch, width]."""
+    """The weighted mean of embeddings: the n-grams of `distinct_ngrams` to [batch, width].
 
-    def __init__(self, buckets: int, width: int) -> None:
-        super().__init__(dtype="float32", name="bag")
-        self.buckets, self.width = buckets, width
+    `rows` int32 [buckets] gives the row of each bucket; row 0 is for n-grams that training never
+    saw, and weighs nothing.
+    """
+
+    def __init__(self, rows: np.ndarray, width: int, name: str) -> None:
+        super().__init__(dtype="float32", name=name)
+        self.rows, self.width = rows, width
 
     def build(self, _: object) -> None:
+        size = int(self.rows.max(initial=0)) + 1
         spread = keras.initializers.RandomUniform(-_SPREAD, _SPREAD)
-        self.table = self.add_weight(
-            shape=(self.buckets, self.width), initializer=spread, name="table"
+        self.table = self.add_weight(shape=(size, self.width), initializer=spread, name="table")
+        self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
+        self.row_of = self.add_weight(
+            shape=self.rows.shape, dtype="int32", trainable=False, initializer="zeros", name="row"
         )
-        self.weight = self.add_weight(shape=(self.buckets, 1), initializer="zeros", name="weight")
+        self.row_of.assign(self.rows)
 
     def call(self, ngrams: Features) -> tf.Tensor:
         """Look each distinct n-gram of the batch up once: the optimiser sees each row once."""
-        distinct = ngrams["distinct"]
-        weight = tf.nn.softplus(tf.gather(self.weight.value, distinct) + _WEIGHT_OF_ONE)
-        weighted = tf.concat([weight * tf.gather(self.table.value, distinct), weight], axis=1)
+        row = tf.gather(self.row_of.value, ngrams["distinct"])
+        weight = tf.nn.softplus(tf.gather(self.weight.value, row) + _WEIGHT_OF_ONE)
+        weight *= tf.cast(row > 0, tf.float32)[:, tf.newaxis]
+        weighted = tf.concat([weight * tf.gather(self.table.value, row), weight], axis=1)
         total = tf.sparse.segment_sum(
             weighted, ngrams["position"], ngrams["row"], num_segments=ngrams["rows"]
         )
@@ -64,7 +73,7 @@ class BagOfNgrams(keras.Model):
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        self.bag = WeightedBag(shape.ngram_buckets, settings.embedding_width)
+        self.bag = WeightedBag(shape.ngram_rows, settings.embedding_width, "bag")
         self.hidden = layers.Dense(settings.hidden_units, activation="relu", dtype="float32")
         self.linear = layers.Dense(shape.classes, dtype="float32")
         self.beside = layers.Dense(shape.classes, use_bias=False, dtype="float32")
