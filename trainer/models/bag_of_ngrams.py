@@ -38,9 +38,12 @@ class WeightedBag(layers.Layer):
         self.table = self.add_weight(shape=(size, self.width), initializer=spread, name="table")
         self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
         self.row_of = self.add_weight(
-            shape=self.rows.shape, dtype="int32", trainable=False, initializer="zeros", name="row"
+            shape=self.rows.shape,
+            dtype="int32",
+            trainable=False,
+            initializer=lambda shape, dtype: tf.constant(self.rows, dtype),
+            name="row",
         )
-        self.row_of.assign(self.rows)
 
     def call(self, ngrams: Features) -> tf.Tensor:
         """Look each distinct n-gram of the batch up once: the optimiser sees each row once."""
