@@ -13,6 +13,7 @@ from google_crc32c import value as crc32c
 
 from configs.errors import UsageError
 from pipelines import storage
+from trainer.dataset import OTHER_NUMBER
 
 _BLOCK = 1 << 12
 _GZIP = 16 + zlib.MAX_WBITS
@@ -22,25 +23,25 @@ _MASK_DELTA = 0xA282EAD8
 
 @contextlib.contextmanager
 def naming_damage(files: Sequence[str]) -> Iterator[None]:
-    """Say which of the shards that the block reads is damaged, and where: `UsageError`.
+    """Say which of the shards that the block reads is damaged, and where, or that one is missing.
 
-    What has another cause passes through.
+    That is a `UsageError`; what has another cause passes through.
     """
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         for path in files:
             damage = find_damage(path)
             if damage:
                 raise UsageError(
                     f"{path}: damaged {damage}; make the examples anew: aisle preprocess --force"
                 ) from error
-        if isinstance(error, tf.errors.OutOfRangeError):
-            raise UsageError(
-                f"{files[0].rpartition('/')[0]}: a shard is missing, there are fewer examples than "
-                "preprocessing counted; make them anew: aisle preprocess --force"
-            ) from error
-        raise
+        if OTHER_NUMBER not in str(error):
+            raise
+        raise UsageError(
+            f"{files[0].rpartition('/')[0]}: a shard is missing: in {len(files)} {OTHER_NUMBER}; "
+            "make them anew: aisle preprocess --force"
+        ) from error
 
 
 def find_damage(path: str) -> str | None:

@@ -38,7 +38,7 @@ class Fit:
         self.model, self.optimizer, self.plan, self.strategy = model, optimizer, plan, strategy
         self._checkpoints = Checkpoints(folder, model, optimizer, fitted_on)
         self._steps = self._traced_steps()
-        self._scores = tf.function(self._score, reduce_retracing=True)
+        self._scores = tf.function(self._score, reduce_retracing=True, autograph=False)
 
     def run(self, on_progress: Callable[[int], None]) -> list[dict[str, float]]:
         """Fit until the epochs or the patience end; the model is left at its best epoch.
@@ -147,7 +147,10 @@ class Fit:
         )
 
     def _traced_steps(self) -> Callable[[Iterator[Any], int, Sequence[Objective]], np.ndarray]:
-        step = tf.function(self._step, jit_compile=True) if self.plan.xla else self._step
+        # as in Keras: rewriting a step that has no branches takes longer than tracing it
+        step = tf.autograph.experimental.do_not_convert(self._step)
+        if self.plan.xla:
+            step = tf.function(step, jit_compile=True)
 
         @tf.function(reduce_retracing=True)
         def steps(batches: Iterator[Any], count: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:

@@ -15,17 +15,19 @@ from trainer.objectives import Heads, Objective
 
 Batch = tuple[Mapping[str, Any], Mapping[str, Any]]
 _VALIDATION_BATCH = 4096
+_as_written = tf.autograph.experimental.do_not_convert  # nothing here has branches to rewrite
 _SEEDS_APART = 1009  # the two objectives hold the same titles: not in the same order
 
 
 @dataclass(frozen=True)
 class Part:
-    """The examples of one objective: their shards, and how many there are to train on."""
+    """The examples of one objective: their shards, and how many these hold."""
 
     objective: Objective
     train_files: Sequence[str]
     valid_files: Sequence[str]
     rows: int
+    valid_rows: int
 
 
 @dataclass(frozen=True)
@@ -92,22 +94,25 @@ class FitPlan:
                 batch_size=max(1, rows // replicas),
                 shuffle=(self.shuffle_buffer, order + _SEEDS_APART * self.parts.index(part)),
                 skip=skip * replicas,
+                holds=part.rows,
             )
             for part, rows in self.mixture(epoch)
         ]
         parts = [part for part, _ in self.mixture(epoch)]
         examples = found[0] if len(found) == 1 else tf.data.Dataset.zip(tuple(found))
-        batches = examples.map(lambda *batch: self._joined(parts, batch))
+        batches = examples.map(_as_written(lambda *batch: self._joined(parts, batch)))
         return (batches if replicas == 1 else batches.repeat()).prefetch(4)
 
     def validation(self, part: Part) -> tf.data.Dataset:
         """Return the batches of a part's valid titles, or of the first of them."""
-        return read_examples(
+        examples = read_examples(
             part.valid_files,
             (*self.features, *part.objective.features),
             batch_size=_VALIDATION_BATCH,
             rows=self.validation_rows,
-        ).map(lambda batch: self._joined([part], [batch]))
+            holds=part.valid_rows,
+        )
+        return examples.map(_as_written(lambda batch: self._joined([part], [batch])))
 
     def _joined(self, parts: Sequence[Part], batches: Sequence[Mapping[str, Any]]) -> Batch:
         """Put the rows of the parts below each other; each part keeps targets of its own."""

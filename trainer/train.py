@@ -226,7 +226,7 @@ def _part(artifacts: RunArtifacts, objective: Objective) -> Part:
     rows = read_figures(artifacts.stats)[key]
     train_files = shard_files(artifacts, "train", objective.name)
     valid_files = shard_files(artifacts, "valid", objective.name) if rows["valid"] else []
-    return Part(objective, train_files, valid_files, rows["train"])
+    return Part(objective, train_files, valid_files, rows["train"], rows["valid"])
 
 
 def _built(setup: _Setup, settings: FitSettings) -> keras.Model:
