@@ -51,6 +51,11 @@ class Checkpoints:
         """Seconds since the last was written, or since the beginning."""
         return time.monotonic() - self._saved_at
 
+    @property
+    def kept(self) -> str | None:
+        """The folder, if a checkpoint lies there from which one can go on."""
+        return self.folder if tf.io.gfile.exists(f"{self.folder}/{_LAST}.json") else None
+
     def save(self, state: FitState) -> bool:
         """Write weights first, then the state that names them: a kill leaves the one before.
 

@@ -91,9 +91,11 @@ class Fit:
             state.sums[name] = [a + b for a, b in zip(before, own, strict=True)]
 
     def _stop(self, what: str) -> None:
+        kept = self._checkpoints.kept
         raise UsageError(
-            f"training: {what} of epoch {self.state.epoch + 1}; the last good checkpoint is in "
-            f"{self._checkpoints.folder}; lower models.{self.model.name}.learning_rate"
+            f"training: {what} of epoch {self.state.epoch + 1}; lower "
+            f"models.{self.model.name}.learning_rate"
+            + (f" (the last good checkpoint is kept in {kept})" if kept else "")
         )
 
     def _save(self) -> None:

@@ -40,8 +40,8 @@ def soft_labels(
 def many_hot(ids: tf.RaggedTensor, classes: int) -> tf.Tensor:
     """Return 1 where a row names a class, else 0: float32 [n, classes]; ids below 0 name none."""
     named = ids.values >= 0
-    places = tf.stack([ids.value_rowids(), ids.values], axis=1)[named]
-    size = tf.stack([ids.nrows(), tf.constant(classes, tf.int64)])
+    places = tf.stack([tf.cast(ids.value_rowids(), tf.int64), ids.values], axis=1)[named]
+    size = tf.stack([tf.cast(ids.nrows(), tf.int64), tf.constant(classes, tf.int64)])
     times = tf.scatter_nd(places, tf.ones(tf.shape(places)[:1]), size)
     return tf.ensure_shape(tf.minimum(times, 1.0), [None, classes])
 

@@ -21,13 +21,13 @@ _SEEDS_APART = 1009  # the two objectives hold the same titles: not in the same 
 
 @dataclass(frozen=True)
 class Part:
-    """The examples of one objective: their shards, and how many these hold."""
+    """The examples of one objective: their shards, and how many these hold, where it is known."""
 
     objective: Objective
     train_files: Sequence[str]
     valid_files: Sequence[str]
     rows: int
-    valid_rows: int
+    valid_rows: int | None = None
 
 
 @dataclass(frozen=True)
