@@ -75,6 +75,8 @@ class Fit:
             on_progress(steps * plan.batch_size)
             if self._checkpoints.age > plan.checkpoint_seconds:
                 self._save()
+        if self.strategy.num_replicas_in_sync == 1:
+            next(batches, None)  # behind the last batch it is known whether any were missing
         self._end_epoch(trained)
 
     def _note(self, steps: int, sums: Sums) -> None:

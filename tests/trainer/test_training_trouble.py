@@ -13,7 +13,7 @@ from chain import Shop, contents, one_line
 
 from pipelines import progress
 
-MANY_STEPS = ["models.bag_of_ngrams.batch_size=2", "training.checkpoint_seconds=0.0001"]
+MANY_STEPS = ["models.bag_of_ngrams.batch_size=4", "training.checkpoint_seconds=0.0001"]
 
 
 @pytest.fixture
