@@ -12,11 +12,18 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import ModelSettings
-from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
+from configs.section import (
+    Count,
+    Encoding,
+    Level,
+    NamedLevel,
+    Pattern,
+    Section,
+    Share,
+    check_pattern,
+)
 from configs.source import Quoting, SourceSettings
-
-NamedLevel = Literal["main", "sub", "subsub", "bottom"]
-Level = Literal["main", "sub", "subsub", "bottom", "full"]
+from configs.training import TrainingSettings
 
 
 class Replacement(Section):
@@ -171,25 +178,6 @@ class PreprocessSettings(Section):
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
 
 
-class TrainingSettings(Section):
-    """How a model is fitted; the model's own hyper-parameters stand in `models`.
-
-    `devices`: how many GPUs to use, 0 for all there are. `validation_rows`: how many titles of the
-    valid part are scored after each epoch, 0 for all. `checkpoint_seconds`: how long at most is
-    lost when training is killed.
-    """
-
-    model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
-    level: Level = "main"
-    seed: Annotated[int, Field(ge=0)] = 1
-    shuffle_buffer: Annotated[int, Field(ge=0)] = 0
-    validation_rows: Annotated[int, Field(ge=0)] = 50_000
-    checkpoint_seconds: Positive = 300.0
-    mixed_precision: bool = False
-    xla: bool = False
-    devices: Annotated[int, Field(ge=0)] = 0
-
-
 class EvaluationSettings(Section):
     """What the evaluation reports."""
 
@@ -292,4 +280,13 @@ class Settings(Section):
                 raise ValueError(
                     f"{where} is {level!r}, but categories.levels has only {sorted(known)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _objectives_are_written(self) -> Self:
+        if "rule_based" in self.training.objectives and not self.objectives.rule_based:
+            raise ValueError(
+                "training.objectives names rule_based, but objectives.rule_based is false: "
+                "preprocessing would write no examples of it"
+            )
         return self

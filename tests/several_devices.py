@@ -30,10 +30,10 @@ def loss_on(prefix: str, config: str, strategy: tf.distribute.Strategy) -> float
     hyper: Any = hyper_parameters(settings)
     with strategy.scope():
         model = _built(setup, hyper)
-        optimizer = setup.family.optimizer(hyper, setup.plan.steps_per_epoch * 2)
+        optimizer = setup.family.optimizer(hyper, setup.plan.all_steps)
         optimizer.build(model.trainable_variables)
     with tempfile.TemporaryDirectory() as checkpoints:
-        fit = Fit(model, optimizer, setup.labels, setup.plan, checkpoints, strategy)
+        fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, {})
         return fit.run(lambda titles: None)[1]["loss"]
 
 

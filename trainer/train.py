@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +13,27 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from aisle import __version__
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.models import FitSettings
 from configs.settings import Settings
+from configs.training import TrainingSettings
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
+from trainer.checkpoints import check_checkpoint
 from trainer.dataset import shard_files
 from trainer.export import TitleClassifier, save_classifier
-from trainer.fit import Fit, FitPlan
-from trainer.labels import LabelReader
+from trainer.fit import Fit
+from trainer.heads import levels_above, make_heads
 from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family
-
-_FITTED_ON = "FITTED_ON"
+from trainer.objectives import Objective
+from trainer.plan import FitPlan, Part
+from transforms.categories import Taxonomy
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
 
@@ -56,9 +62,7 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     checkpoints = artifacts.checkpoints(name)
 
     def body(work: str) -> dict[str, Any]:
-        if force:
-            storage.remove_tree(checkpoints)
-        _forget_other_examples(checkpoints, examples.fingerprint)
+        _go_on_or_forget(checkpoints, _fitted_on(settings, examples), force)
         return _train(settings, artifacts, examples, checkpoints, f"{work}/export")
 
     outcome = run_stage(
@@ -74,13 +78,22 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     return outcome
 
 
-def _forget_other_examples(checkpoints: str, fingerprint: str) -> None:
-    """Remove what a killed training left if it was fitted on examples that were made anew since."""
-    mark = f"{checkpoints}/{_FITTED_ON}"
-    if storage.exists(mark) and storage.read_bytes(mark).decode() == fingerprint:
+def _fitted_on(settings: Settings, examples: Manifest) -> dict[str, str]:
+    """Name the config and the examples that a checkpoint is of."""
+    config = fingerprint({"train": train_fingerprint(settings), "version": __version__})
+    return {"config": config, "examples": examples.fingerprint}
+
+
+def _go_on_or_forget(folder: str, fitted_on: Mapping[str, str], force: bool) -> None:
+    """Remove what a killed training left, if the examples were made anew since, or by force."""
+    if not force and check_checkpoint(folder, fitted_on):
         return
-    storage.remove_tree(checkpoints)
-    storage.write_bytes(mark, fingerprint.encode())
+    if not force and storage.exists(f"{folder}/last.json"):
+        sys.stderr.write(
+            f"aisle train: {folder}: the checkpoint is of other examples, forgotten; "
+            "training begins anew\n"
+        )
+    storage.remove_tree(folder)
 
 
 def train_fingerprint(settings: Settings) -> str:
@@ -96,7 +109,7 @@ def train_fingerprint(settings: Settings) -> str:
 @dataclass(frozen=True)
 class _Setup:
     family: Family
-    labels: LabelReader
+    taxonomy: Taxonomy
     plan: FitPlan
     shape: DataShape
 
@@ -111,51 +124,80 @@ def _train(
     started = time.perf_counter()
     with strategy.scope():
         model = _built(setup, hyper_parameters(settings))
-        optimizer = setup.family.optimizer(
-            hyper_parameters(settings), setup.plan.steps_per_epoch * setup.plan.epochs
-        )
+        optimizer = setup.family.optimizer(hyper_parameters(settings), setup.plan.all_steps)
         if keras.mixed_precision.global_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
-    total = setup.plan.rows * setup.plan.epochs
+    total = setup.plan.all_steps * setup.plan.batch_size
+    fitted_on = _fitted_on(settings, examples)
     with counting("train", "titles", total) as progress:
-        fit = Fit(model, optimizer, setup.labels, setup.plan, checkpoints, strategy)
+        fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, fitted_on)
         history = fit.run(progress)
-    fitted = time.perf_counter() - started
     figures = {
         "model": hparams_id(settings),
         "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
         "classes": setup.shape.classes,
-        "fit_seconds": round(fitted, 3),
-        "val_accuracy": max(epoch["val_accuracy"] for epoch in history),
+        "fit_seconds": round(time.perf_counter() - started, 3),
+        **{name: value for name, value in fit.best.items() if name.startswith("val_")},
         "epochs": len(history),
         "history": history,
     }
-    transform = tft.TFTransformOutput(artifacts.transform_fn)
     classifier = TitleClassifier(
         model,
         setup.family.features,
         setup.plan.prepare,
-        transform,
+        tft.TFTransformOutput(artifacts.transform_fn),
         settings.text,
-        setup.labels.names,
-        max(settings.dump.top_k, settings.evaluation.top_k),
+        setup.plan.heads,
+        answers=settings.training.answers,
+        above=levels_above(setup.taxonomy, settings.training),
+        levels=setup.taxonomy.levels,
+        top_k=max(settings.dump.top_k, settings.evaluation.top_k),
     )
     save_classifier(classifier, export, _description(settings, artifacts, examples, figures))
     return figures
 
 
 def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
-    family = FAMILIES[settings.training.model]
-    taxonomy = read_taxonomy(artifacts.stats)
-    rows = read_figures(artifacts.stats)["examples_by_split"]
-    labels = LabelReader(taxonomy, settings.training.level, settings.objectives.exclusive.level)
-    if len(labels.names) < 2:
-        raise UsageError(
-            f"training.level {settings.training.level}: the examples have {len(labels.names)} "
-            "class; training needs two or more"
-        )
     hyper, training = hyper_parameters(settings), settings.training
+    family = FAMILIES[training.model]
+    _check_abilities(settings, family)
+    taxonomy = read_taxonomy(artifacts.stats)
+    heads = make_heads(settings, artifacts, taxonomy)
+    features = settings.features
+    shape = DataShape(
+        classes=heads.columns,
+        vocabulary_size=features.tokens.vocabulary_size,
+        length=features.tokens.length,
+        ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
+    )
+    parts = tuple(_part(artifacts, objective) for objective in heads.objectives)
+    rows = max(part.rows for part in parts)
+    joint = training.joint
+    plan = FitPlan(
+        heads=heads,
+        parts=parts,
+        features=family.features,
+        prepare=lambda examples: family.prepare(examples, shape),
+        batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows // _STEPS_WANTED)),
+        epochs=hyper.epochs,
+        patience=hyper.patience,
+        answers=training.answers,
+        watched=training.watched,
+        exclusive_share=joint.exclusive_share,
+        first=joint.first,
+        pretrain_epochs=_pretrain_epochs(training, hyper),
+        seed=training.seed,
+        shuffle_buffer=training.shuffle_buffer,
+        validation_rows=training.validation_rows,
+        checkpoint_seconds=training.checkpoint_seconds,
+        xla=training.xla,
+    )
+    return _Setup(family, taxonomy, plan, shape)
+
+
+def _check_abilities(settings: Settings, family: Family) -> None:
+    training = settings.training
     if training.xla and not family.compiles:
         raise UsageError(
             f"training.xla: XLA cannot know the shapes of {training.model}'s steps; set it to false"
@@ -165,29 +207,26 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
             f"training.mixed_precision: {training.model} has no layer that gains from it; "
             "set it to false"
         )
-    features = settings.features
-    shape = DataShape(
-        classes=len(labels.names),
-        vocabulary_size=features.tokens.vocabulary_size,
-        length=features.tokens.length,
-        ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
-    )
-    plan = FitPlan(
-        train_files=shard_files(artifacts, "train"),
-        valid_files=shard_files(artifacts, "valid") if rows["valid"] else [],
-        features=family.features,
-        prepare=lambda examples: family.prepare(examples, shape),
-        rows=rows["train"],
-        batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows["train"] // _STEPS_WANTED)),
-        epochs=hyper.epochs,
-        patience=hyper.patience,
-        seed=training.seed,
-        shuffle_buffer=training.shuffle_buffer,
-        validation_rows=training.validation_rows,
-        checkpoint_seconds=training.checkpoint_seconds,
-        xla=training.xla,
-    )
-    return _Setup(family, labels, plan, shape)
+
+
+def _pretrain_epochs(training: TrainingSettings, hyper: FitSettings) -> int:
+    """Return how many epochs train one of two objectives alone; some must be left for both."""
+    if len(training.objectives) < 2 or training.joint.schedule != "pretrain":
+        return 0
+    if hyper.epochs <= training.joint.pretrain_epochs:
+        raise UsageError(
+            f"training.joint.pretrain_epochs is {training.joint.pretrain_epochs}, but "
+            f"models.{training.model}.epochs is {hyper.epochs}: none is left for both objectives"
+        )
+    return training.joint.pretrain_epochs
+
+
+def _part(artifacts: RunArtifacts, objective: Objective) -> Part:
+    key = "examples_by_split" if objective.name == "exclusive" else "rule_based_by_split"
+    rows = read_figures(artifacts.stats)[key]
+    train_files = shard_files(artifacts, "train", objective.name)
+    valid_files = shard_files(artifacts, "valid", objective.name) if rows["valid"] else []
+    return Part(objective, train_files, valid_files, rows["train"], rows["valid"])
 
 
 def _built(setup: _Setup, settings: FitSettings) -> keras.Model:
@@ -225,6 +264,8 @@ def _description(
         "name": settings.name,
         "run_id": artifacts.run_id,
         "level": settings.training.level,
+        "objective": settings.training.answers,
+        "objectives": settings.training.objectives,
         "model": figures["model"],
         "model_fingerprint": fingerprint(
             {"examples": examples.fingerprint, "train": train_fingerprint(settings)}
