@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.columns import ColumnFeatures, check_outputs, headers_of
-from configs.models import ModelSettings
+from configs.models import FitSettings, ModelName, ModelSettings
 from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
 from configs.source import Quoting, SourceSettings
 
@@ -179,7 +179,7 @@ class TrainingSettings(Section):
     lost when training is killed.
     """
 
-    model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
+    model: ModelName = "bag_of_ngrams"
     level: Level = "main"
     seed: Annotated[int, Field(ge=0)] = 1
     shuffle_buffer: Annotated[int, Field(ge=0)] = 0
@@ -292,4 +292,15 @@ class Settings(Section):
                 raise ValueError(
                     f"{where} is {level!r}, but categories.levels has only {sorted(known)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _titles_are_long_enough(self) -> Self:
+        name, length = self.training.model, self.features.tokens.length
+        model: FitSettings = getattr(self.models, name)
+        if length < model.least_length:
+            raise ValueError(
+                f"models.{name} needs features.tokens.length of {model.least_length} or more, "
+                f"got {length}"
+            )
         return self

@@ -20,12 +20,13 @@ from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
-from trainer.dataset import shard_files
+from trainer.dataset import TOKENS, shard_files
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit, FitPlan
 from trainer.labels import LabelReader
 from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family
+from trainer.vocabulary import KnownWords, read_known_words, vectors_fingerprint
 
 _FITTED_ON = "FITTED_ON"
 
@@ -90,6 +91,7 @@ def train_fingerprint(settings: Settings) -> str:
         hyper_parameters(settings),
         settings.text,
         {"top_k": max(settings.dump.top_k, settings.evaluation.top_k)},
+        vectors_fingerprint(hyper_parameters(settings)),
     )
 
 
@@ -99,6 +101,7 @@ class _Setup:
     labels: LabelReader
     plan: FitPlan
     shape: DataShape
+    words: KnownWords
 
 
 def _train(
@@ -130,6 +133,7 @@ def _train(
         "val_accuracy": max(epoch["val_accuracy"] for epoch in history),
         "epochs": len(history),
         "history": history,
+        **(setup.words.figures if TOKENS in setup.family.features else {}),
     }
     transform = tft.TFTransformOutput(artifacts.transform_fn)
     classifier = TitleClassifier(
@@ -158,7 +162,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
     hyper, training = hyper_parameters(settings), settings.training
     if training.xla and not family.compiles:
         raise UsageError(
-            f"training.xla: XLA cannot know the shapes of {training.model}'s steps; set it to false"
+            f"training.xla: the steps of {training.model} gain nothing from XLA; set it to false"
         )
     if training.mixed_precision and not family.half_precision:
         raise UsageError(
@@ -166,11 +170,13 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
             "set it to false"
         )
     features = settings.features
+    words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
     shape = DataShape(
         classes=len(labels.names),
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
+        vectors=words.vectors,
     )
     plan = FitPlan(
         train_files=shard_files(artifacts, "train"),
@@ -187,7 +193,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
     )
-    return _Setup(family, labels, plan, shape)
+    return _Setup(family, labels, plan, shape, words)
 
 
 def _built(setup: _Setup, settings: FitSettings) -> keras.Model:
