@@ -147,9 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--models", default=",".join(MODELS), help="names, with commas; all of them"
     )
     parser.add_argument("--epochs", type=row_count, default=0, help="of every model; 0: its own")
-    parser.add_argument(
-        "--batch-size", type=row_count, default=0, help="at most; 0: the model's own"
-    )
+    parser.add_argument("--batch-size", type=row_count, default=0, help="at most; 0: its own")
     parser.add_argument("--level", choices=("main", "full"), default="main")
     parser.add_argument("--set", action="append", default=[], help="lay a value over the config")
     args = parser.parse_args(argv)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
 
 
 def settings_of(command: Sequence[str]) -> list[str]:
-    return [word for before, word in zip(command, command[1:], strict=False) if before == "--set"]
+    return [word for before, word in pairwise(command) if before == "--set"]
 
 
 def test_every_model_is_trained_and_evaluated_on_the_same_examples(
@@ -72,6 +73,6 @@ def test_all_models_are_run_unless_some_are_named() -> None:
 
 @pytest.mark.parametrize("text", ["cnn,gru_3", "", ","])
 def test_a_model_that_is_not_there_is_one_line(text: str) -> None:
-    with pytest.raises(UsageError, match="no such model: .*one or more of cnn,lstm") as refused:
+    with pytest.raises(UsageError, match=r"no such model: .*one or more of cnn,lstm") as refused:
         models.model_names(text)
     assert len(str(refused.value).splitlines()) == 1
