@@ -156,13 +156,13 @@ def test_a_family_that_says_so_takes_the_same_step_when_compiled(name: str) -> N
 @pytest.mark.parametrize("name", HALVED)
 def test_a_family_that_says_so_works_in_half_precision(name: str) -> None:
     plain = answers(name)(TITLES)
-    keras.mixed_precision.set_global_policy("mixed_float16")
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         model = small_model(name)
         halved = model(inputs(FAMILIES[name], TITLES))
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    assert "float16" in {layer.compute_dtype for layer in model.network.layers}
+    assert "bfloat16" in {layer.compute_dtype for layer in model.network.layers}
     assert halved.dtype == tf.float32
     np.testing.assert_allclose(plain, halved, rtol=0.1, atol=0.02)
 
