@@ -18,7 +18,7 @@ _ENVIRONMENT = {
     # Arrow's own pool keeps what was freed: half a gigabyte on three million records.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     # Some virtual machines say that they have AMX, and end a process that uses it (bfloat16).
-    "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16",
+    "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_FP16",
 }
 # A million objects live as long as the process. Python's collector would go through them again
 # for every 700 new ones: a tenth of the time of preprocessing.

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.columns import ColumnFeatures, check_outputs, headers_of
-from configs.models import ModelSettings
+from configs.models import FitSettings, ModelSettings
 from configs.section import (
     Count,
     Encoding,
@@ -288,5 +288,16 @@ class Settings(Section):
             raise ValueError(
                 "training.objectives names rule_based, but objectives.rule_based is false: "
                 "preprocessing would write no examples of it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _titles_are_long_enough(self) -> Self:
+        name, length = self.training.model, self.features.tokens.length
+        model: FitSettings = getattr(self.models, name)
+        if length < model.least_length:
+            raise ValueError(
+                f"models.{name} needs features.tokens.length of {model.least_length} or more, "
+                f"got {length}"
             )
         return self

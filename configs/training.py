@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from configs.models import ModelName
 from configs.section import Count, Level, Positive, Section, Share
 
 ObjectiveName = Literal["exclusive", "rule_based"]
@@ -66,7 +67,7 @@ class TrainingSettings(Section):
     lost when training is killed.
     """
 
-    model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
+    model: ModelName = "bag_of_ngrams"
     level: Level = "main"
     objectives: list[ObjectiveName] = Field(default=["exclusive"], min_length=1, max_length=2)
     joint: JointSettings = JointSettings()

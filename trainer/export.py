@@ -48,6 +48,7 @@ class TitleClassifier(tf.Module):
         """`above`: for each level above the one that was learned the class there of each class."""
         super().__init__()
         self.features = tuple(features)
+        freeze_recurrent(model)
         # The network itself must not be an attribute: saving would trace it with made-up inputs.
         self.weights = [variable.value for variable in model.weights]
         self._forward = lambda inputs: model(prepare(inputs), training=False)
@@ -154,6 +155,20 @@ class TitleClassifier(tf.Module):
 
 def _names(names: Sequence[str]) -> tf.Variable:
     return tf.Variable(list(names), trainable=False, name="names")
+
+
+def freeze_recurrent(model: keras.Model) -> None:
+    """Leave out of recurrent layers what an export has no use for, before they are traced.
+
+    cuDNN's kernels, which only a GPU could run, and the chance of a dropout inside the cell, which
+    Keras draws even where it is not used.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
+            layer.use_cudnn = False
+            layer.cell.dropout = layer.cell.recurrent_dropout = 0.0
+        elif isinstance(layer, keras.Model):
+            freeze_recurrent(layer)
 
 
 def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:

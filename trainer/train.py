@@ -25,7 +25,7 @@ from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
 from trainer.checkpoints import check_checkpoint
-from trainer.dataset import shard_files
+from trainer.dataset import TOKENS, shard_files
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit
 from trainer.heads import levels_above, make_heads
@@ -33,6 +33,7 @@ from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family
 from trainer.objectives import Objective
 from trainer.plan import FitPlan, Part
+from trainer.vocabulary import KnownWords, read_known_words, vectors_fingerprint
 from transforms.categories import Taxonomy
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
@@ -103,6 +104,7 @@ def train_fingerprint(settings: Settings) -> str:
         hyper_parameters(settings),
         settings.text,
         {"top_k": max(settings.dump.top_k, settings.evaluation.top_k)},
+        vectors_fingerprint(hyper_parameters(settings)),
     )
 
 
@@ -112,6 +114,7 @@ class _Setup:
     taxonomy: Taxonomy
     plan: FitPlan
     shape: DataShape
+    words: KnownWords
 
 
 def _train(
@@ -141,6 +144,7 @@ def _train(
         **{name: value for name, value in fit.best.items() if name.startswith("val_")},
         "epochs": len(history),
         "history": history,
+        **(setup.words.figures if TOKENS in setup.family.features else {}),
     }
     classifier = TitleClassifier(
         model,
@@ -165,11 +169,13 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
     taxonomy = read_taxonomy(artifacts.stats)
     heads = make_heads(settings, artifacts, taxonomy)
     features = settings.features
+    words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
     shape = DataShape(
         classes=heads.columns,
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
+        vectors=words.vectors,
     )
     parts = tuple(_part(artifacts, objective) for objective in heads.objectives)
     rows = max(part.rows for part in parts)
@@ -193,14 +199,14 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
     )
-    return _Setup(family, taxonomy, plan, shape)
+    return _Setup(family, taxonomy, plan, shape, words)
 
 
 def _check_abilities(settings: Settings, family: Family) -> None:
     training = settings.training
     if training.xla and not family.compiles:
         raise UsageError(
-            f"training.xla: XLA cannot know the shapes of {training.model}'s steps; set it to false"
+            f"training.xla: the steps of {training.model} gain nothing from XLA; set it to false"
         )
     if training.mixed_precision and not family.half_precision:
         raise UsageError(
