@@ -20,7 +20,7 @@ def words_of(titles: Sequence[bytes]) -> Ints:
 
 
 def accuracy_by_words(words: Ints, right: Flags) -> list[dict[str, Any]]:
-    """Return the share of right first answers by words per title; ranges without a title are left out.
+    """Return the share of right first answers by words per title, where there is a title.
 
     words: int [n]; right: bool [n]. A row is `{"low": 5, "high": 6, "titles": 90, "accuracy": .8}`;
     `high` is None in the last range.

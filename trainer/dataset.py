@@ -6,26 +6,30 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from configs.artifacts import RunArtifacts, Split
+from configs.artifacts import Objective, RunArtifacts, Split
 from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
+LABELS = "labels"
 _SPECS: dict[str, object] = {
     TITLE: tf.io.FixedLenFeature([], tf.string),
     TOKENS: tf.io.RaggedFeature(tf.int64),
     NGRAMS: tf.io.RaggedFeature(tf.int64),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
     CATEGORIES: tf.io.RaggedFeature(tf.int64),
+    LABELS: tf.io.RaggedFeature(tf.int64),
 }
 
 
-def shard_files(artifacts: RunArtifacts, split: Split) -> list[str]:
-    """Return the shards of the exclusive objective in order; `UsageError` where there is none."""
-    files = sorted(tf.io.gfile.glob(artifacts.shards("exclusive", split)))
+def shard_files(
+    artifacts: RunArtifacts, split: Split, objective: Objective = "exclusive"
+) -> list[str]:
+    """Return the shards of an objective in order; `UsageError` where there is none."""
+    files = sorted(tf.io.gfile.glob(artifacts.shards(objective, split)))
     if not files:
         raise UsageError(
-            f"{artifacts.tfrecords}: no examples in the {split} part; give split.{split} a larger "
-            "share, or more titles"
+            f"{artifacts.tfrecords}: no {objective} examples in the {split} part; give "
+            f"split.{split} a larger share, or more titles"
         )
     return files
 

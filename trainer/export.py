@@ -73,10 +73,17 @@ class TitleClassifier(tf.Module):
         """Return the same for serialised examples [n], as the shards hold them."""
         return self._top(parse_examples(example, self.features))
 
-    def _top(self, features: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="example")])
+    def probabilities_of_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return `probabilities` of every class, float32 [n, classes], in the order of `names`."""
+        return {"probabilities": self._probabilities(parse_examples(example, self.features))}
+
+    def _probabilities(self, features: Mapping[str, Any]) -> tf.Tensor:
         logits = self._forward({name: as_ragged(features[name]) for name in self.features})
-        probability = tf.nn.softmax(tf.cast(logits, tf.float32))
-        top = tf.math.top_k(probability, k=self.top_k)
+        return tf.nn.softmax(tf.cast(logits, tf.float32))
+
+    def _top(self, features: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        top = tf.math.top_k(self._probabilities(features), k=self.top_k)
         return {"classes": top.indices, "probabilities": top.values}
 
 
@@ -93,6 +100,7 @@ def save_classifier(classifier: TitleClassifier, folder: str, description: dict[
         "serving_default": classifier.__call__,
         "score": classifier.score,
         "score_examples": classifier.score_examples,
+        "probabilities_of_examples": classifier.probabilities_of_examples,
     }
     tf.saved_model.save(classifier, f"{folder}/{SAVED_MODEL}", signatures=signatures)
     with tf.io.gfile.GFile(f"{folder}/{DESCRIPTION}", "w") as file:

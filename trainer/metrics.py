@@ -53,6 +53,7 @@ def classification_metrics(
     )
     scores = class_scores(support, answered, hits)
     return {
+        "objective": "exclusive",
         "examples": len(truth),
         "classes": len(names),
         "accuracy": float(correct.mean()),

@@ -120,9 +120,7 @@ class MultilabelTally:
                 f"{labels.max()}"
             )
         if scores.size and not (scores.min() >= 0.0 and scores.max() <= 1.0):
-            raise ValueError(
-                f"scores: expected 0 to 1, got {scores.min():g} to {scores.max():g}"
-            )
+            raise ValueError(f"scores: expected 0 to 1, got {scores.min():g} to {scores.max():g}")
 
     def _add_answers(self, has: NDArray[np.bool_], scores: Floats) -> None:
         for threshold, (answered, hits) in self._answers.items():
@@ -144,10 +142,12 @@ class MultilabelTally:
 
     def _at(self, threshold: float) -> dict[str, Any]:
         answered, hits = self._answers[threshold]
-        pairs = max(int(answered.sum() + self._support.sum()), 1)
+        found, given, true = int(hits.sum()), int(answered.sum()), int(self._support.sum())
         return {
             "threshold": float(threshold),
-            "micro_f1": 2.0 * float(hits.sum()) / pairs,
+            "micro_precision": found / max(given, 1),
+            "micro_recall": found / max(true, 1),
+            "micro_f1": 2.0 * found / max(given + true, 1),
             **mean_f1(self._scores(threshold)),
         }
 
@@ -169,11 +169,16 @@ def ranking_precisions(
 
 
 def first_answers(scores: Floats, k: int) -> Ints:
-    """Return the k classes of highest score of each row [n, k], the highest first."""
-    k = min(k, scores.shape[1])
-    chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    order = np.argsort(-np.take_along_axis(scores, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1)
+    """Return the k classes of highest score of each row [n, k], the highest first.
+
+    Of equals the first class comes first. k passes of `argmax` beat any sort where k is small.
+    """
+    left, found = scores.copy(), []
+    every = np.arange(len(scores))
+    for _ in range(min(k, scores.shape[1])):
+        found.append(left.argmax(axis=1))
+        left[every, found[-1]] = -1.0
+    return np.stack(found, axis=1)
 
 
 def auc_figures(aucs: Floats, support: Ints) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def names_of(classes: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def part() -> tuple[np.ndarray, np.ndarray]:
-    """Truth bool [n, classes] and scores float32: a row without label, a class without row, ties."""
+    """Truth bool [n, classes], scores float32: a row without label, a class without row, ties."""
     random = np.random.default_rng(3)
     truth = random.random((1500, CLASSES)) < np.linspace(0.02, 0.5, CLASSES)
     truth[:, 0], truth[0], truth[1, 1:] = False, False, True
