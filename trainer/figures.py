@@ -21,7 +21,11 @@ SPOKEN = {
     "log_loss": "log loss",
     "expected_calibration_error": "calibration error",
     "calibrated_error": "calibration error at the temperature",
+    "calibrated_log_loss": "log loss at the temperature",
     "precision_at_1": "precision@1",
+    "fit_seconds": "training seconds",
+    "titles_per_second": "titles per second",
+    "cost_per_million": "cost of a million titles",
 }
 
 

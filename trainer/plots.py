@@ -22,6 +22,7 @@ from trainer.drawing import (
     picture,
     shorten,
 )
+from trainer.figures import SPOKEN
 
 MAX_CLASSES, KEPT_CLASSES, NUMBERED_CLASSES = 40, 30, 20
 FEW_TITLES = 30
@@ -168,6 +169,8 @@ def range_bars(rows: Sequence[Mapping[str, Any]], name: str, meaning: str) -> st
         titles = [compact(row["titles"]) for row in rows]
         axes.bar_label(bars, titles, padding=2, fontsize=8.5, color="#52606D")
         axes.set_xticks(places, [spoken_range(row) for row in rows], rotation=30, ha="right")
+        room = max(0.0, 5 - len(rows)) / 2  # one bar alone would be a wall
+        axes.set(xlim=(-0.6 - room, len(rows) - 0.4 + room))
         axes.set(ylim=(0, 1.08), ylabel="was right", xlabel=meaning)
         axes.set_yticks(np.linspace(0, 1, 6))
         axes.yaxis.set_major_formatter(PERCENT)
@@ -261,7 +264,7 @@ def _curves(axes: Any, history: Sequence[Mapping[str, Any]], key: str) -> None:
         points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), line, marker="o", color=colour, label=label)
-    axes.set(xlabel="epoch", ylabel=key.replace("_", " "))
+    axes.set(xlabel="epoch", ylabel=SPOKEN.get(key, key))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if axes.lines:
         axes.legend()

@@ -22,7 +22,7 @@ from trainer.labels import LabelReader
 from trainer.measure import Block
 
 _TIMED_SECONDS = 3.0
-_COUNTED: dict[Objective, str] = {
+COUNTED: dict[Objective, str] = {
     "exclusive": "examples_by_split",
     "rule_based": "rule_based_by_split",
 }
@@ -91,7 +91,7 @@ class ScoredPart:
     ) -> None:
         self._loaded, self._truth, self._batch_size, self._rows = loaded, truth, batch_size, rows
         self.split = split
-        written = read_figures(artifacts.stats)[_COUNTED[truth.objective]][split]
+        written = read_figures(artifacts.stats)[COUNTED[truth.objective]][split]
         self._total = min(rows, written) if rows else written
         self._files = shard_files(artifacts, split, truth.objective) if written else []
 
