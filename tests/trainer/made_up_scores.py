@@ -60,3 +60,26 @@ def measured_labels(
     names = [f"node_{number}" for number in range(classes)]
     parts = [label_block(seed, examples, classes) for seed in (4, 5)]
     return measure_rule_based(*([part] for part in parts), names, SETTINGS)
+
+
+def document(
+    metrics: dict[str, Any], model: str, *, run_id: str = "monday", speed: int = 50_000, **more: Any
+) -> dict[str, Any]:
+    """What `aisle evaluate` would have written of these figures."""
+    main = "accuracy" if metrics["objective"] == "exclusive" else "micro_f1"
+    context = {
+        "name": "toys",
+        "level": "main",
+        "run_id": run_id,
+        "model": model,
+        "parameters": 12_345,
+        "fit_seconds": 12.5,
+        "speed": {"titles_per_second": speed, "titles": 1000, "seconds": 0.1, "cores": 2},
+        "baselines": {"majority class": {main: 0.2}, "linear model": {main: 0.5, "seconds": 3.0}},
+        "history": [
+            {"epoch": epoch, "loss": 1 / epoch, f"val_{main}": 0.1 * epoch} for epoch in (1, 2, 3)
+        ],
+        "fingerprints": {"transform_fingerprint": "a1b2"},
+        **more,
+    }
+    return {**metrics, "context": context}
