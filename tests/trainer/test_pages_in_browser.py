@@ -43,10 +43,9 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 
 
 def report() -> str:
+    metrics = measured()
     mistake = {"title": "x", "true": ["shelf_0"], "predicted": "shelf_1", "probability": 0.9}
-    return render_report(
-        measured(), {**document({"objective": "exclusive"}, "m")["context"], "examples": examples}
-    )
+    return render_report(metrics, {**document(metrics, "m")["context"], "examples": [mistake]})
 
 
 def report_on_labels() -> str:
