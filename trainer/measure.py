@@ -23,7 +23,7 @@ from trainer.calibrate import (
 )
 from trainer.metrics import TOP_CONFUSIONS, calibration, classification_metrics
 from trainer.multilabel_metrics import MultilabelTally, auc_figures, first_answers, with_aucs
-from trainer.score_histogram import ScoreHistogram
+from trainer.score_histogram import ScoreHistogram, ThresholdSearch
 
 Figures = dict[str, Any]
 KEPT_MISTAKES = 2000
@@ -102,7 +102,7 @@ def measure_rule_based(
     temperature 1 and `temperature`; `top_confusions`: labels that were missed beside labels that
     were given in their stead, at the best threshold. A mistake's `true` are the missed labels.
     """
-    temperature, best = _fitted_labels(valid, len(names), settings)
+    temperature, best = _fitted_labels(valid, settings)
     thresholds = tuple(dict.fromkeys((settings.threshold, best)))
     tally = MultilabelTally(len(names), thresholds=thresholds, ks=(1, settings.top_k, 5))
     mixed = _Mixed(len(names), best)
@@ -139,21 +139,19 @@ def _fitted(valid: Iterable[Block]) -> float | None:
 
 
 def _fitted_labels(
-    valid: Iterable[Block], classes: int, settings: EvaluationSettings
+    valid: Iterable[Block], settings: EvaluationSettings
 ) -> tuple[float | None, float]:
     """Return temperature and best threshold; without a valid part None and the one that is set."""
     blocks = list(valid)
     if not blocks:
         return None, settings.threshold
-    tally = MultilabelTally(classes, thresholds=(settings.threshold,), ks=())
-    for block in blocks:
-        tally.add(block.lengths, block.labels, block.probabilities)
-    probabilities = np.concatenate([block.probabilities for block in blocks])
     lengths = np.concatenate([block.lengths for block in blocks])
     labels = np.concatenate([block.labels for block in blocks])
+    probabilities = np.concatenate([block.probabilities for block in blocks])
     rows = np.repeat(np.arange(len(lengths)), lengths)
-    temperature = fit_label_temperature(probabilities, rows, labels)
-    return temperature, tally.histogram.best_threshold()[0]
+    search = ThresholdSearch()
+    search.add(rows, labels, probabilities)
+    return fit_label_temperature(probabilities, rows, labels), search.best()[0]
 
 
 def _temperature(
