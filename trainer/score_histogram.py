@@ -31,8 +31,8 @@ class ScoreHistogram:
         self._start = np.arange(classes, dtype=np.int32) * _BINS
         self._own: list[Ints] = []
         self._waiting: list[tuple[Ints, Ints, Ints]] = []
-        self._low: Ints | None = None
-        self._shift = np.zeros(classes, np.int32)
+        self._placed = False
+        self._low, self._shift = (np.zeros(classes, np.int32) for _ in range(2))
 
     def add(self, rows: Ints, labels: Ints, scores: Floats) -> None:
         """Count a block of scores [n, classes]; row `rows[i]` of it has the label `labels[i]`.
@@ -40,7 +40,7 @@ class ScoreHistogram:
         Each pair of row and label stands there once; scores are 0 to 1.
         """
         keys = score_keys(scores)
-        if self._low is not None:
+        if self._placed:
             self._count(rows, labels, keys)
             return
         self._waiting.append((rows, labels, keys))
@@ -78,7 +78,7 @@ class ScoreHistogram:
         low = np.maximum(low - room, 0)
         width = (high + room - low + 1) / _BINS
         self._shift = np.ceil(np.log2(np.maximum(width, 1.0))).astype(np.int32)
-        self._low = low.astype(np.int32)
+        self._low, self._placed = low.astype(np.int32), True
         for block in waiting:
             self._count(*block)
 
