@@ -257,7 +257,10 @@ def _outcome(stage: str, shop: Shop) -> object:
         return _scores(Path(at.root, "exports"))
     if stage == "evaluate":
         metrics = json.loads(next(Path(at.root).glob("evaluation/*/metrics.json")).read_text())
-        metrics["context"].pop("seconds")
+        context = metrics["context"]
+        for timed in (context, *context["baselines"].values()):
+            for name in ("seconds", "fit_seconds", "speed", "titles_per_second"):
+                timed.pop(name, None)
         return metrics
     if stage == "predict":
         return _without_manifest(at.predictions("night"))

@@ -85,14 +85,14 @@ class MultilabelTally:
         clipped to 1.2e-7 from 0 and 1. `lrap`: label ranking average precision. `at`: for each
         threshold micro, macro and weighted F1, macro over the classes that occur in the truth or
         the answers. `precision_at`: the share of the first k answers that are labels.
-        `auc`: see `auc_figures`. `per_class`: F1 at the first threshold, and AUC. Raises ValueError
+        `auc`: see `auc_figures`. `per_class`: F1 at the last threshold, and AUC. Raises ValueError
         where there is no example.
         """
         if not self.examples:
             raise ValueError("labels: expected at least one example, got none")
         aucs = self.histogram.aucs()
         at = [self._at(threshold) for threshold in self._answers]
-        first = self._scores(next(iter(self._answers)))
+        last = self._scores(list(self._answers)[-1])
         return {
             "examples": self.examples,
             "classes": len(names),
@@ -104,7 +104,7 @@ class MultilabelTally:
                 str(k): hits / (k * self.examples) for k, hits in self._hits_at.items()
             },
             "auc": auc_figures(aucs, self._support),
-            "per_class": with_aucs(per_class_rows(names, first), aucs),
+            "per_class": with_aucs(per_class_rows(names, last), aucs),
         }
 
     def _check(self, lengths: Ints, labels: Ints, scores: NDArray[Any]) -> None:
