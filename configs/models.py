@@ -40,12 +40,12 @@ class BagOfNgramsSettings(FitSettings):
     falls in a line to a twentieth over the run.
     """
 
-    batch_size: Count = 4096
+    batch_size: Count = 2048
     epochs: Count = 1
     patience: Count = 1
-    learning_rate: Positive = 0.4
-    dense_learning_rate: Positive = 0.3
-    embedding_width: Count = 24
+    learning_rate: Positive = 0.3
+    dense_learning_rate: Positive = 0.15
+    embedding_width: Count = 32
     hidden_units: Count = 64
 
 

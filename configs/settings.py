@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import ModelSettings
 from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
+from configs.source import Quoting, SourceSettings
 
 NamedLevel = Literal["main", "sub", "subsub", "bottom"]
 Level = Literal["main", "sub", "subsub", "bottom", "full"]
@@ -24,20 +26,11 @@ class Replacement(Section):
     replace: str = ""
 
 
-class ColumnSettings(Section):
-    """Header names by which a column is known; the first that a file has is taken."""
-
-    title: list[str] = Field(default=["title"], min_length=1)
-
-
-class SourceSettings(Section):
-    """The category files: which, and how they are written."""
-
-    files: str = "**/*.csv"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    encoding: Encoding = "utf-8"
-    columns: ColumnSettings = ColumnSettings()
-    max_record_bytes: Count = 1 << 20
+def check_patterns(rules: list[Replacement]) -> list[Replacement]:
+    """Return rules whose `find` is an RE2 pattern; raise `ValueError` for one that is not."""
+    for rule in rules:
+        check_pattern(rule.find, rule.replace)
+    return rules
 
 
 class LevelRule(Section):
@@ -55,13 +48,16 @@ class CategorySettings(Section):
     """How the category path of a record is found, and which levels its parts are.
 
     `source: file_name` takes the file's name without its ending; `source: columns` joins
-    `columns`. `rename` is applied in order, as literal text; `prefix` is dropped; the rest is
-    split at `separator`.
+    `columns`. With `label_separator` the one column holds several categories, that text between
+    them. To each `rename` is applied in order, as literal text, then `replace` (RE2 patterns);
+    `prefix` is dropped; the rest is split at `separator`.
     """
 
     source: Literal["file_name", "columns"] = "file_name"
     columns: list[str] = Field(default_factory=list)
+    label_separator: str | None = Field(default=None, min_length=1)
     rename: list[Replacement] = Field(default_factory=list)
+    replace: list[Replacement] = Field(default_factory=list)
     prefix: str = ""
     separator: str = Field(default="_", min_length=1)
     levels: dict[NamedLevel, LevelRule] = Field(default_factory=_first_and_last_part)
@@ -73,7 +69,18 @@ class CategorySettings(Section):
                 "columns must be named with source: columns, and only there; "
                 f"got source: {self.source}, columns: {self.columns}"
             )
+        if self.replace and self.source != "columns":
+            raise ValueError("replace is for categories with source: columns; use rename")
+        if self.label_separator and len(self.columns) != 1:
+            raise ValueError(
+                f"label_separator parts the categories of one column; columns are {self.columns}"
+            )
         return self
+
+    @field_validator("replace")
+    @classmethod
+    def _patterns_compile(cls, value: list[Replacement]) -> list[Replacement]:
+        return check_patterns(value)
 
 
 class TextSettings(Section):
@@ -93,9 +100,7 @@ class TextSettings(Section):
     @field_validator("replace")
     @classmethod
     def _patterns_compile(cls, value: list[Replacement]) -> list[Replacement]:
-        for rule in value:
-            check_pattern(rule.find, rule.replace)
-        return value
+        return check_patterns(value)
 
 
 class TokenSettings(Section):
@@ -115,14 +120,15 @@ class NgramSettings(Section):
     """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept."""
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
-    buckets: Annotated[int, Field(ge=2, le=1 << 31)] = 4_194_304
+    buckets: Annotated[int, Field(ge=2, le=1 << 26)] = 16_777_216
 
 
 class FeatureSettings(Section):
-    """What the models see of a title."""
+    """What the models see of a title, and of further columns of its first record."""
 
     tokens: TokenSettings = TokenSettings()
     ngrams: NgramSettings = NgramSettings()
+    columns: Annotated[ColumnFeatures, AfterValidator(check_outputs)] = Field(default_factory=dict)
 
 
 class SplitSettings(Section):
@@ -204,12 +210,19 @@ class EvaluationSettings(Section):
 
 
 class DumpSettings(Section):
-    """The product dumps: their columns and how the predictions are cut."""
+    """The product dumps: their columns and how the predictions are cut.
+
+    `title_join` names columns that make up the title together, as `source.columns.title_join`;
+    `columns` those of `features.columns` that are headed otherwise here.
+    """
 
     id: str = "id"
     title: str = "title"
+    title_join: list[str] = Field(default_factory=list)
+    columns: dict[str, str] = Field(default_factory=dict)
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    quoting: Quoting = "rfc4180"
     encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
@@ -255,6 +268,27 @@ class Settings(Section):
     dump: DumpSettings = DumpSettings()
     store: StoreSettings = StoreSettings()
     pipeline: RunnerSettings = RunnerSettings()
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        for header in headers_of(self.features.columns).values():
+            self.source.check_columns("features.columns", [header], [header])
+        unknown = sorted(self.dump.columns.keys() - self.features.columns.keys())
+        if unknown:
+            raise ValueError(
+                f"dump.columns names {unknown[0]!r}, but features.columns has only "
+                f"{sorted(self.features.columns)}"
+            )
+        columns = self.categories.columns
+        repeated = [name for name in columns if name in self.source.repeated_fields]
+        if columns:
+            self.source.check_columns("categories.columns", columns, columns)
+        if repeated and (len(columns) > 1 or self.categories.label_separator):
+            raise ValueError(
+                f"categories.columns has the repeated field {repeated[0]!r}, which holds whole "
+                "categories: name no other column and no label_separator beside it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _levels_exist(self) -> Self:

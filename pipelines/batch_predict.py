@@ -12,12 +12,14 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from configs.artifacts import RunArtifacts
+from configs.columns import ColumnFeatures
 from configs.loading import fingerprint
 from configs.settings import DumpSettings, Settings
 from pipelines import storage
-from pipelines.dumps import REJECTS, DumpFile, ReadDump, find_dump_files
+from pipelines.dumps import DUMP_ROWS, REJECTS, DumpFile, ReadDump, find_dump_files
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
@@ -28,6 +30,7 @@ from transforms.title_steps import AddCounters
 from transforms.titles import cut_by_key
 
 _COUNTS = "counts.json"
+_NO_INPUTS = {*DUMP_ROWS.names, "key"}
 
 
 def batch_predict(
@@ -47,8 +50,8 @@ def batch_predict(
     options = pipeline_options(settings.pipeline, beam_arguments)
     export = artifacts.exports(model)
     require_manifest(export, "train")
-    provenance = _provenance(export)
-    files, dump_fingerprint = find_dump_files(dump, settings.dump)
+    provenance, features = _provenance(export), _features(export)
+    files, dump_fingerprint = find_dump_files(dump, settings.dump, features)
 
     def body(work: str) -> dict[str, Any]:
         log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
@@ -56,7 +59,8 @@ def batch_predict(
             show_progress("predict", log, {}),
             beam.Pipeline(options=options) as pipeline,
         ):
-            build(pipeline, files, settings.dump, f"{export}/model", provenance, work, log)
+            model_path = f"{export}/model"
+            build(pipeline, files, settings.dump, model_path, provenance, work, log, features)
         return _figures(json.loads(storage.read_bytes(f"{work}/{_COUNTS}")), provenance)
 
     return run_stage(
@@ -79,6 +83,13 @@ def _provenance(export: str) -> Provenance:
         config_fingerprint=found["config_fingerprint"],
         transform_fingerprint=found["transform_fingerprint"],
     )
+
+
+def _features(export: str) -> ColumnFeatures:
+    """Return the features that a model takes beside the title, as `features.columns` said them."""
+    found = json.loads(storage.read_bytes(f"{export}/model.json"))
+    features: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(found.get("columns", {}))
+    return features
 
 
 def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
@@ -108,6 +119,7 @@ def build(
     provenance: Provenance,
     work: str,
     log: ProgressLog,
+    features: ColumnFeatures | None = None,
 ) -> None:
     """Lay out the pipeline; everything it makes lies below `work`."""
     shards = settings.num_shards
@@ -115,7 +127,7 @@ def build(
         pipeline
         | "List the files" >> beam.Create(list(files))
         | "Spread the files" >> beam.Reshuffle()
-        | "Read the rows" >> ReadDump(settings, log)
+        | "Read the rows" >> ReadDump(settings, log, features)
     )
     counts = (
         read.rows
@@ -186,12 +198,20 @@ class _PredictPart(OverlappedDoFn):
 
 
 def score(rows: pa.RecordBatch, model: str, top_k: int, provenance: Provenance) -> pa.RecordBatch:
-    """Return the predictions of rows with `id` and `title`, as a batch of `PREDICTIONS`."""
+    """Return the predictions of rows with `id` and `title`, as a batch of `PREDICTIONS`.
+
+    Further columns are what the model takes beside the title, by the names of its inputs.
+    """
     from transforms.graphs import hash_graph, to_tensor
 
     classifier, names = load_classifier(model)
     titles = to_tensor(rows.column("title"))
-    found = classifier(title=titles)
+    further = {
+        name: values.to_numpy() if pa.types.is_floating(values.type) else to_tensor(values)
+        for name, values in zip(rows.schema.names, rows.columns, strict=True)
+        if name not in _NO_INPUTS
+    }
+    found = classifier(title=titles, **further)
     return predictions_batch(
         rows.column("id"),
         hash_graph()(titles).numpy(),

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import apache_beam as beam
 import pyarrow as pa
 
+from configs.columns import ColumnFeature
 from configs.errors import UsageError
 from configs.settings import CategorySettings, Settings, SourceSettings
 from pipelines import storage
+from pipelines.joins import JoinFile, find_join_files
+from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
 from pipelines.progress import ProgressLog
 from pipelines.rejects import EMPTY_FILE, REJECTED, rejects_batch
-from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from pipelines.tables import Block, MissingColumn, read_blocks
 from transforms.categories import category_of_file
 from transforms.csv_records import EMPTY_TITLE, RejectedRow
 from transforms.title_steps import READ, REJECTS
 
-NO_CATEGORY = "no category"
 TITLE = "title"
 
 
@@ -30,6 +32,7 @@ class CategoryFile:
     path: str
     relative: str
     category: str | None
+    joins: tuple[tuple[JoinFile, ...], ...] = ()
 
 
 def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFile], str, int]:
@@ -37,7 +40,9 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
 
     Raises `UsageError` where there is none, or where a file's name says no category.
     """
-    found = storage.list_files(root, settings.source.files)
+    joins, joined = find_join_files(root, settings.source)
+    of_joins = {info.path for info in joined}
+    found = [f for f in storage.list_files(root, settings.source.files) if f.path not in of_joins]
     if not found:
         raise UsageError(
             f"--input {root}: no file matches {settings.source.files!r}; "
@@ -45,7 +50,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
         )
     rules = settings.categories
     files = [
-        CategoryFile(number, info.path, info.relative, _category(info.relative, rules))
+        CategoryFile(number, info.path, info.relative, _category(info.relative, rules), joins)
         for number, info in enumerate(found)
     ]
     nameless = [f.relative for f in files if f.category == ""]
@@ -54,7 +59,8 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             f"--input {root}: the name of {nameless[0]} says no category; set source.files so "
             "that it is left out, or categories.source: columns"
         )
-    return files, storage.content_fingerprint(found), sum(info.size for info in found)
+    every = [*found, *joined]
+    return files, storage.content_fingerprint(every), sum(info.size for info in every)
 
 
 def _category(relative: str, rules: CategorySettings) -> str | None:
@@ -72,10 +78,14 @@ class ReadCategoryFiles(beam.PTransform):
     """Read files into batches of `READ`; the output `rejects` holds batches of `REJECTED`."""
 
     def __init__(
-        self, source: SourceSettings, categories: CategorySettings, progress: ProgressLog
+        self,
+        source: SourceSettings,
+        categories: CategorySettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature] | None = None,
     ) -> None:
         super().__init__()
-        self._do_fn = _ReadCategoryFile(source, categories, progress)
+        self._do_fn = _ReadCategoryFile(source, categories, progress, features or {})
 
     def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="read")
@@ -83,12 +93,19 @@ class ReadCategoryFiles(beam.PTransform):
 
 class _ReadCategoryFile(beam.DoFn):
     def __init__(
-        self, source: SourceSettings, categories: CategorySettings, progress: ProgressLog
+        self,
+        source: SourceSettings,
+        categories: CategorySettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature],
     ) -> None:
         self._source, self._categories, self._progress = source, categories, progress
+        self._features = features
 
     def process(self, file: CategoryFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for batch, rejects in read_category_file(file, self._source, self._categories):
+        for batch, rejects in read_category_file(
+            file, self._source, self._categories, self._features
+        ):
             self._progress.add("records read", batch.num_rows + len(rejects))
             if batch.num_rows:
                 yield batch
@@ -97,82 +114,42 @@ class _ReadCategoryFile(beam.DoFn):
 
 
 def read_category_file(
-    file: CategoryFile, source: SourceSettings, categories: CategorySettings
+    file: CategoryFile,
+    source: SourceSettings,
+    categories: CategorySettings,
+    features: Mapping[str, ColumnFeature] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
-    """Yield batches of `READ` and the rejects beside them.
+    """Yield batches of `READ`, with a column a feature, and the rejects beside them.
 
     An empty file is one reject at line 0; without the title's column every record is one.
     """
-    form = TableFormat(source.delimiter, source.encoding, source.max_record_bytes)
-    columns = {TITLE: source.columns.title}
-    columns |= {f"category_{i}": [name] for i, name in enumerate(categories.columns)}
     empty = True
     try:
-        for block in read_blocks(file.path, file.relative, columns, form):
+        for block in _blocks(file, source, categories, features or {}):
             empty = False
-            yield _batch_of(block, file, categories)
+            yield read_batch(block, file.number, file.category), block.rejects
     except MissingColumn as missing:
         empty = False
-        yield from _reject_all(file, form, missing)
+        for block in _blocks(file, source, categories, features or {}, str(missing)):
+            yield _nothing(), block.rejects
     if empty:
         yield _nothing(), [RejectedRow(file.relative, 0, EMPTY_FILE, b"")]
 
 
-def _batch_of(
-    block: Block, file: CategoryFile, rules: CategorySettings
-) -> tuple[pa.RecordBatch, list[RejectedRow]]:
-    rows = len(block.lines)
-    rejects = block.rejects
-    if file.category is not None:
-        category = pa.array([file.category]).take(pa.array([0] * rows, pa.int32()))
-    else:
-        category = _join_columns(block, rules)
-    columns = [pa.array([file.number] * rows, pa.int32()), pa.array(block.lines)]
-    batch = pa.RecordBatch.from_arrays([*columns, category, block.columns[TITLE]], schema=READ)
-    if file.category is None:
-        batch, more = _without_category(batch, file)
-        rejects = [*rejects, *more]
-    return batch, rejects
-
-
-def _join_columns(block: Block, rules: CategorySettings) -> pa.Array:
-    parts = [block.columns[f"category_{i}"].to_pylist() for i in range(len(rules.columns))]
-    joined = (
-        rules.separator.join(
-            piece.strip()
-            for value in row
-            for piece in value.split(rules.separator)
-            if piece.strip()
+def _blocks(
+    file: CategoryFile,
+    source: SourceSettings,
+    categories: CategorySettings,
+    features: Mapping[str, ColumnFeature],
+    reject: str | None = None,
+) -> Iterator[Block]:
+    """Read the title alone where that is all, as most catalogues have it, or what else there is."""
+    if is_general(source, categories, features):
+        return read_labelled_blocks(
+            file.path, file.relative, source, categories, file.joins, features, reject=reject
         )
-        for row in zip(*parts, strict=True)
-    )
-    return pa.array(list(joined), pa.string())
-
-
-def _without_category(
-    batch: pa.RecordBatch, file: CategoryFile
-) -> tuple[pa.RecordBatch, list[RejectedRow]]:
-    none = [i for i, name in enumerate(batch.column("category").to_pylist()) if not name]
-    if not none:
-        return batch, []
-    rejects = [
-        RejectedRow(
-            file.relative,
-            batch.column("line")[i].as_py(),
-            NO_CATEGORY,
-            batch.column(TITLE)[i].as_py().encode(),
-        )
-        for i in none
-    ]
-    keep = [i for i in range(batch.num_rows) if i not in set(none)]
-    return batch.take(pa.array(keep, pa.int64())), rejects
-
-
-def _reject_all(
-    file: CategoryFile, form: TableFormat, missing: MissingColumn
-) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
-    for block in read_blocks(file.path, file.relative, {}, form, reject=str(missing)):
-        yield _nothing(), block.rejects
+    columns = {} if reject else {TITLE: source.columns.title}
+    return read_blocks(file.path, file.relative, columns, table_format(source), reject=reject)
 
 
 def empty_titles(rows: pa.RecordBatch, sources: list[str]) -> pa.RecordBatch:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import functools
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
+from pipelines.json_lines import read_json_blocks
+from pipelines.labelled_records import NO_TITLE, joined_text
+from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.progress import ProgressLog
 from pipelines.rejects import rejects_batch
-from pipelines.tables import MissingColumn, TableFormat, read_blocks
-from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
+from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from transforms.column_values import number_values, text_values
+from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
 DUMP_ROWS = pa.schema(
     [
@@ -31,8 +34,7 @@ DUMP_ROWS = pa.schema(
         ("title", pa.string()),
     ]
 )
-NO_ID, NO_TITLE = "no id", "no title"
-NOT_JSON = "not a JSON object"
+NO_ID = "no id"
 REJECTS = "rejects"
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
@@ -45,7 +47,6 @@ _ENDINGS: dict[str, Format] = {
     ".json": "jsonl",
     ".parquet": "parquet",
 }
-_LINES_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ class DumpFile:
     form: Format
 
 
-def find_dump_files(dump: str, settings: DumpSettings) -> tuple[list[DumpFile], str]:
+def find_dump_files(
+    dump: str, settings: DumpSettings, features: Mapping[str, ColumnFeature] | None = None
+) -> tuple[list[DumpFile], str]:
     """Return the files of a dump, in path order, and their fingerprint.
 
-    `dump` is a file, a folder or a glob. Raises `UsageError` where there is none, its format
-    cannot be told, it lacks the id's or the title's column, or nothing is in it.
+    `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
+    title. Raises `UsageError` where there is none, its format cannot be told, it lacks a column,
+    or nothing is in it.
     """
     found = storage.list_files(dump)
     if not found:
@@ -72,7 +76,7 @@ def find_dump_files(dump: str, settings: DumpSettings) -> tuple[list[DumpFile], 
         for number, info in enumerate(found)
     ]
     for file in files:
-        _check_columns(file, settings)
+        _check_columns(file, settings, features or {})
     if not any(info.size for info in found):
         raise UsageError(f"--dump {dump}: empty, not even a header; was it written to the end?")
     return files, storage.content_fingerprint(found)
@@ -90,12 +94,15 @@ def _format_of(name: str, settings: DumpSettings) -> Format:
     return _ENDINGS[ending]
 
 
-def _check_columns(file: DumpFile, settings: DumpSettings) -> None:
+def _check_columns(
+    file: DumpFile, settings: DumpSettings, features: Mapping[str, ColumnFeature]
+) -> None:
     try:
-        next(read_dump_file(file, settings), None)
+        next(read_dump_file(file, settings, features), None)
     except MissingColumn as missing:
+        keys = "dump.id, dump.title and dump.columns" if features else "dump.id and dump.title"
         raise UsageError(
-            f"--dump {file.path}: {missing}; set dump.id and dump.title to the columns it has"
+            f"--dump {file.path}: {missing}; set {keys} to the columns it has"
         ) from missing
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
@@ -105,20 +112,30 @@ def _check_columns(file: DumpFile, settings: DumpSettings) -> None:
 class ReadDump(beam.PTransform):
     """Read files into batches of `DUMP_ROWS`; the output `rejects` holds batches of rejects."""
 
-    def __init__(self, settings: DumpSettings, progress: ProgressLog) -> None:
+    def __init__(
+        self,
+        settings: DumpSettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature] | None = None,
+    ) -> None:
         super().__init__()
-        self._do_fn = _ReadDumpFile(settings, progress)
+        self._do_fn = _ReadDumpFile(settings, progress, features or {})
 
     def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="rows")
 
 
 class _ReadDumpFile(beam.DoFn):
-    def __init__(self, settings: DumpSettings, progress: ProgressLog) -> None:
-        self._settings, self._progress = settings, progress
+    def __init__(
+        self,
+        settings: DumpSettings,
+        progress: ProgressLog,
+        features: Mapping[str, ColumnFeature],
+    ) -> None:
+        self._settings, self._progress, self._features = settings, progress, features
 
     def process(self, file: DumpFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for batch, rejects in read_dump_file(file, self._settings):
+        for batch, rejects in read_dump_file(file, self._settings, self._features):
             self._progress.add("rows read", batch.num_rows + len(rejects))
             if batch.num_rows:
                 yield batch
@@ -127,149 +144,64 @@ class _ReadDumpFile(beam.DoFn):
 
 
 def read_dump_file(
-    file: DumpFile, settings: DumpSettings
+    file: DumpFile,
+    settings: DumpSettings,
+    features: Mapping[str, ColumnFeature] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
-    """Yield batches of `DUMP_ROWS` and the rejects beside them.
+    """Yield batches of `DUMP_ROWS`, with a column a feature, and the rejects beside them.
 
-    A row without an id or a title is a reject. Raises `MissingColumn`.
+    A row without an id or a title, or whose number is none, is a reject. Raises `MissingColumn`.
     """
-    readers = {"jsonl": _read_json_lines, "parquet": _read_parquet}
-    reader = readers.get(file.form, _read_table)
-    for lines, ids, titles, rejects in reader(file, settings):
-        yield _rows_of(file, lines, ids, titles, rejects, settings.max_record_bytes)
+    headers = {**headers_of(features or {}), **settings.columns}
+    for block in _blocks(file, settings, [headers[name] for name in features or {}]):
+        ids, *titles = (v for name, v in block.columns.items() if not name.startswith(_FURTHER))
+        title = titles[0] if len(titles) == 1 else joined_text(titles)
+        further, bad = {}, {}
+        for name, feature in (features or {}).items():
+            values = block.columns[_FURTHER + headers[name]]
+            if isinstance(feature, DenseColumn):
+                further[name], bad[f"{headers[name]} is not a number"] = number_values(values)
+            else:
+                further[name] = text_values(values)
+        yield _rows_of(file, block, ids, title, further, bad, settings.max_record_bytes)
 
 
-_Columns = tuple[np.ndarray, pa.Array, pa.Array, list[RejectedRow]]
+_FURTHER = "further:"
 
 
-def _read_table(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
+def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> Iterator[Block]:
+    """Read the id, the columns that make the title, named by their place, and further ones."""
+    titles = settings.title_join or [settings.title]
+    columns = {"id": [settings.id], **{f"{n}": [name] for n, name in enumerate(titles)}}
+    columns |= {_FURTHER + name: [name] for name in further}
+    if file.form == "jsonl":
+        return read_json_blocks(file.path, file.relative, columns)
+    if file.form == "parquet":
+        return read_parquet_blocks(file.path, file.relative, columns)
     delimiter = settings.delimiter or {"csv": ",", "tsv": "\t"}[file.form]
-    form = TableFormat(delimiter, settings.encoding, settings.max_record_bytes)
-    columns = {"id": [settings.id], "title": [settings.title]}
-    for block in read_blocks(file.path, file.relative, columns, form):
-        yield block.lines, block.columns["id"], block.columns["title"], block.rejects
-
-
-def _read_json_lines(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
-    wanted = (settings.id, settings.title)
-    with storage.open_input(file.path) as lines:
-        first = 1
-        while chunk := lines.readlines(_LINES_AT_ONCE * 128):
-            yield _json_columns(file, wanted, first, chunk)
-            first += len(chunk)
-
-
-def _json_columns(
-    file: DumpFile, wanted: Sequence[str], first: int, chunk: Sequence[bytes]
-) -> _Columns:
-    numbers: list[int] = []
-    values: tuple[list[str | None], list[str | None]] = ([], [])
-    rejects = []
-    for number, line in enumerate(chunk, first):
-        row = _json_object(line)
-        if row is None:
-            rejects.append(RejectedRow(file.relative, number, NOT_JSON, line))
-            continue
-        if number == 1:
-            missing = [name for name in wanted if name not in row]
-            if missing:
-                raise MissingColumn(missing, list(row))
-        numbers.append(number)
-        for column, name in zip(values, wanted, strict=True):
-            column.append(_text_of(row.get(name)))
-    ids, titles = (pa.array(column, pa.string()) for column in values)
-    return np.array(numbers, np.int64), ids, titles, rejects
-
-
-def _json_object(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):  # the latter for a thousand brackets
-        return None
-    return row if isinstance(row, dict) else None
-
-
-def _text_of(value: object) -> str | None:
-    """Return a string or a number as text; whatever else is no id and no title, NaN neither."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return str(value) if not isinstance(value, float) or math.isfinite(value) else None
-
-
-def _read_parquet(file: DumpFile, settings: DumpSettings) -> Iterator[_Columns]:
-    with storage.open_input(file.path) as raw:
-        table = pq.ParquetFile(raw)
-        missing = [n for n in (settings.id, settings.title) if n not in table.schema_arrow.names]
-        if missing:
-            raise MissingColumn(missing, table.schema_arrow.names)
-        for name in (settings.id, settings.title):
-            kind = table.schema_arrow.field(name).type
-            if pa.types.is_nested(kind):
-                raise UsageError(
-                    f"--dump {file.path}: the column {name} holds {kind}, expected text or "
-                    "numbers; set dump.id and dump.title to such columns"
-                )
-        first = 1
-        for batch in table.iter_batches(65_536, columns=[settings.id, settings.title]):
-            lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
-            pairs = [_as_text(batch.column(name)) for name in (settings.id, settings.title)]
-            bad = pairs[0][1] | pairs[1][1]
-            rejects = [
-                RejectedRow(
-                    file.relative, first + row, NOT_DECODABLE, repr(batch.take([row])).encode()
-                )
-                for row in np.flatnonzero(bad).tolist()
-            ]
-            ids, titles = (text.filter(pa.array(~bad)) for text, _ in pairs)
-            yield lines[~bad], ids, titles, rejects
-            first += batch.num_rows
-
-
-def _as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Return a column as strings, and which of its rows hold bytes of no character."""
-    kind = column.type
-    if not (_is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return pc.cast(column, pa.string()), np.zeros(len(column), bool)
-    raw = pc.cast(column, pa.binary())
-    try:
-        return pc.cast(raw, pa.string()), np.zeros(len(column), bool)
-    except pa.ArrowInvalid:
-        texts = [_decoded(value) for value in raw.to_pylist()]
-        bad = [
-            text is None and known
-            for text, known in zip(texts, raw.is_valid().to_pylist(), strict=True)
-        ]
-        return pa.array(texts, pa.string()), np.array(bad, bool)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-
-
-def _decoded(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
+    quoted = settings.quoting == "rfc4180"
+    form = TableFormat(delimiter, settings.encoding, settings.max_record_bytes, quoted=quoted)
+    return read_blocks(file.path, file.relative, columns, form)
 
 
 def _rows_of(
     file: DumpFile,
-    lines: np.ndarray,
+    block: Block,
     ids: pa.Array,
     titles: pa.Array,
-    rejects: list[RejectedRow],
+    further: Mapping[str, pa.Array],
+    not_numbers: Mapping[str, np.ndarray],
     max_bytes: int,
 ) -> tuple[pa.RecordBatch, list[RejectedRow]]:
     """Leave out the rows without an id or a title, with a NUL, or too long; ids are trimmed."""
+    lines, rejects = block.lines, block.rejects
     ids = pc.utf8_trim_whitespace(ids)
     without = {
         NO_ID: pc.fill_null(pc.equal(ids, ""), True),
         NO_TITLE: pc.fill_null(pc.equal(pc.utf8_trim_whitespace(titles), ""), True),
         NUL_BYTE: _either(lambda text: pc.match_substring(text, "\0"), ids, titles),
         TOO_LONG: _either(lambda text: pc.greater(pc.binary_length(text), max_bytes), ids, titles),
+        **{reason: pa.array(rows) for reason, rows in not_numbers.items()},
     }
     bad = functools.reduce(pc.or_, without.values())
     more = []
@@ -279,6 +211,8 @@ def _rows_of(
         more.append(RejectedRow(file.relative, int(lines[row]), reason, raw))
     number = pa.array(np.full(len(lines), file.number, np.int32))
     batch = pa.RecordBatch.from_arrays([number, pa.array(lines), ids, titles], schema=DUMP_ROWS)
+    for name, values in further.items():
+        batch = batch.append_column(name, values)
     return (batch.filter(pc.invert(bad)) if more else batch), [*rejects, *more]
 
 

@@ -10,7 +10,7 @@ import apache_beam as beam
 import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
-from configs.artifacts import RunArtifacts, shard_name
+from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.settings import Settings
@@ -24,21 +24,21 @@ from pipelines.category_files import (
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
-from pipelines.shards import write_tfrecords
 from pipelines.stage import Outcome, run_stage
-from pipelines.statistics import read_figures, write_statistics
+from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
+from pipelines.write_examples import SEEN, WriteExamples
 from transforms.categories import Taxonomy, make_taxonomy
-from transforms.examples import LabelRules, make_shards
+from transforms.column_steps import AddTrainColumns
 from transforms.features import (
     ALONG,
-    TEXT,
     input_config,
     make_preprocessing_fn,
-    text_batch,
+    part_batch,
     text_config,
     vocabulary_batch,
 )
-from transforms.overlap import OverlappedDoFn
+from transforms.graphs import cleaning_of
+from transforms.seen_ngrams import MergeSeen
 from transforms.title_steps import (
     REJECTS,
     STATS,
@@ -123,7 +123,8 @@ def build(
         pipeline
         | "List the files" >> beam.Create(list(files))
         | "Spread the files" >> beam.Reshuffle()
-        | "Read the records" >> ReadCategoryFiles(settings.source, settings.categories, log)
+        | "Read the records"
+        >> ReadCategoryFiles(settings.source, settings.categories, log, settings.features.columns)
     )
     cleaned = read.read | "Clean the titles" >> CleanTitles(
         settings.text, settings.split.key, settings.preprocess.batch_rows
@@ -144,10 +145,15 @@ def build(
     written = transformed | "Write the examples" >> WriteExamples(
         settings, taxonomy, f"{work}/tfrecords", log
     )
+    (
+        written[SEEN]
+        | "All n-grams seen" >> beam.CombineGlobally(MergeSeen())
+        | ("Keep the n-grams seen" >> beam.Map(write_seen_ngrams, folder=f"{work}/stats"))
+    )
     counts = (
         (
             distinct[STATS],
-            written,
+            written.counts,
             read.read | "Count the records" >> beam.Map(_count_read),
             rejects | "Count the rejects" >> beam.Map(count_reasons),
         )
@@ -207,7 +213,10 @@ class MakeFeatures(beam.PTransform):
             separate=features.tokens.separate,
             sizes=features.ngrams.sizes,
             buckets=features.ngrams.buckets,
+            columns=features.columns,
+            clean=cleaning_of(settings.text),
         )
+        self._columns, self._split = features.columns, settings.split
 
     def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         titles, vocabulary = inputs
@@ -215,66 +224,16 @@ class MakeFeatures(beam.PTransform):
             tokens = vocabulary | "Rank the tokens" >> beam.Map(
                 lambda counts: vocabulary_batch(counts.column("token"))
             )
-            transform_fn = (tokens, input_config()) | "Learn" >> tft_beam.AnalyzeDataset(
-                self._preprocessing_fn
+            if self._columns:
+                tokens = (tokens, titles) | "Add the columns" >> AddTrainColumns(
+                    self._columns, self._split
+                )
+            transform_fn = (tokens, input_config(self._columns)) | "Learn" >> (
+                tft_beam.AnalyzeDataset(self._preprocessing_fn)
             )
             transform_fn | "Write the transform function" >> tft_beam.WriteTransformFn(self._folder)
-            rows = titles | "Take the texts" >> beam.Map(_with_text)
-            transformed, _ = ((rows, text_config()), transform_fn) | "Apply" >> (
+            rows = titles | "Take the texts" >> beam.Map(part_batch, list(self._columns))
+            transformed, _ = ((rows, text_config(self._columns)), transform_fn) | "Apply" >> (
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
-
-
-def _with_text(element: tuple[int, pa.RecordBatch]) -> pa.RecordBatch:
-    part, titles = element
-    return text_batch(
-        titles.column(TEXT),
-        key=titles.column("key"),
-        part=pa.array([part] * titles.num_rows, pa.int64()),
-        categories=titles.column("categories"),
-    )
-
-
-class WriteExamples(beam.PTransform):
-    """Label the titles and write a shard per objective and split; gives counters."""
-
-    def __init__(
-        self, settings: Settings, taxonomy: beam.PCollection, folder: str, log: ProgressLog
-    ) -> None:
-        super().__init__()
-        split, exclusive = settings.split, settings.objectives.exclusive
-        self._rules = LabelRules(
-            exclusive.level,
-            exclusive.conflicts,
-            settings.objectives.rule_based,
-            (split.train, split.valid, split.test),
-        )
-        self._taxonomy, self._folder, self._log = taxonomy, folder, log
-        self._of = settings.preprocess.num_shards
-        self._compression_level = settings.preprocess.compression_level
-
-    def expand(self, titles: beam.PCollection) -> beam.PCollection:
-        write = _WriteShards(
-            self._rules, self._folder, self._of, self._compression_level, self._log
-        )
-        return titles | "Write shards" >> beam.ParDo(write, beam.pvalue.AsSingleton(self._taxonomy))
-
-
-class _WriteShards(OverlappedDoFn):
-    def __init__(
-        self, rules: LabelRules, folder: str, of: int, compression_level: int, log: ProgressLog
-    ) -> None:
-        self._rules, self._folder, self._of = rules, folder, of
-        self._compression_level, self._log = compression_level, log
-
-    def work(self, titles: pa.RecordBatch, taxonomy: Taxonomy) -> list[Counter]:
-        part = titles.column("part").flatten()[0].as_py()
-        shards, counts = make_shards(titles, taxonomy, self._rules)
-        for shard in shards:
-            if shard.examples:
-                name = shard_name(shard.objective, shard.split, part, self._of)
-                path = f"{self._folder}/{name}"
-                write_tfrecords(path, shard.examples, self._compression_level)
-        self._log.add("titles written", titles.num_rows)
-        return [counts]

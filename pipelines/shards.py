@@ -2,51 +2,77 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+import functools
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from google_crc32c import value as crc32c
-from isal import igzip
+from isal import isal_zlib
 
 from pipelines import storage
+from transforms.example_bytes import by_length, byte_lengths, join_rows
 
-_HEAD = np.dtype([("length", "<u8"), ("crc", "<u4")])
 _MASK_DELTA = 0xA282EAD8
+_GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
 
 
-def write_tfrecords(path: str, examples: Sequence[bytes], compression_level: int) -> int:
-    """Write the examples to one gzip-compressed TFRecord file; return its size in bytes.
+class TFRecordFile:
+    """A gzip-compressed TFRecord file: examples are added a block at a time, then it is written.
 
-    The same examples give the same bytes: the gzip header holds no time and no name.
+    The same blocks give the same bytes: the gzip header holds no time and no name.
     """
-    packed = igzip.compress(frame(examples), compresslevel=compression_level, mtime=0)
-    storage.write_bytes(path, packed)
-    return len(packed)
+
+    def __init__(self, path: str, compression_level: int) -> None:
+        self.path = path
+        self._compressor = isal_zlib.compressobj(compression_level, wbits=_GZIP)
+        self._packed: list[bytes] = []
+
+    def add(self, examples: pa.LargeBinaryArray) -> None:
+        """Compress serialised examples, bytes [n], behind those before them."""
+        self._packed.append(self._compressor.compress(frame(examples)))
+
+    def write(self) -> int:
+        """Write the file; return its size in bytes."""
+        packed = b"".join([*self._packed, self._compressor.flush()])
+        storage.write_bytes(self.path, packed)
+        return len(packed)
 
 
-def frame(examples: Sequence[bytes]) -> bytes:
+def frame(examples: pa.LargeBinaryArray) -> memoryview:
     """Return the TFRecord stream of the examples: length, its CRC, data, its CRC, each masked.
 
     Format: tensorflow/core/lib/io/record_writer.h.
     """
-    lengths = np.fromiter(map(len, examples), np.uint64, len(examples))
-    heads = np.empty(len(examples), _HEAD)
-    heads["length"] = lengths
-    distinct, place = np.unique(lengths, return_inverse=True)
-    of_length = np.array([crc32c(length.tobytes()) for length in distinct], np.uint32)
-    heads["crc"] = _masked(of_length)[place]
-    tails = _masked(np.fromiter(map(crc32c, examples), np.uint32, len(examples)))
-    pieces = zip(_cut(heads), examples, _cut(tails), strict=True)
-    return b"".join(itertools.chain.from_iterable(pieces))
+    heads = by_length(byte_lengths(examples), _head)
+    crc = np.fromiter(map(crc32c, examples.to_pylist()), np.uint32, len(examples))
+    records = join_rows([heads, examples, _fixed(_masked(crc).astype("<u4"))])
+    return _content(records)
 
 
-def _cut(values: np.ndarray) -> Iterator[bytes]:
-    """Yield the bytes of each value."""
-    size, whole = values.dtype.itemsize, values.tobytes()
-    return (whole[at : at + size] for at in range(0, len(whole), size))
+@functools.lru_cache(maxsize=1 << 16)
+def _head(length: int) -> bytes:
+    size = length.to_bytes(8, "little")
+    return size + _masked(np.uint32(crc32c(size))).astype("<u4").tobytes()
 
 
-def _masked(crc: np.ndarray) -> np.ndarray:
-    """Return CRCs rotated and shifted, uint32 [n], as TFRecords hold them."""
-    return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
+def _masked(crc: Any) -> Any:
+    """Return a CRC or CRCs, uint32, rotated and shifted as TFRecords hold them."""
+    with np.errstate(over="ignore"):
+        return (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
+
+
+def _fixed(values: np.ndarray) -> pa.LargeBinaryArray:
+    """Return the bytes of each value, bytes [n]."""
+    offsets = np.arange(len(values) + 1, dtype=np.int64) * values.dtype.itemsize
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(values), buffers)
+
+
+def _content(values: pa.LargeBinaryArray) -> memoryview:
+    """Return the values one after the other, without a copy."""
+    _, offsets, data = values.buffers()
+    if not len(values) or data is None:
+        return memoryview(b"")
+    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
+    return memoryview(data).cast("B")[int(ends[0]) : int(ends[-1])]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from configs.artifacts import SPLITS
 from pipelines import storage
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
+from transforms.seen_ngrams import rows_of_buckets
 
 COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
+SEEN_NGRAMS = "ngrams_seen.gz"
 
 
 def write_statistics(
@@ -66,17 +70,21 @@ def figures_of(counts: Counter) -> dict[str, Any]:
     """Return the figures of the stage: they add up, record for record.
 
     `records = examples + rejected + duplicates + dropped_conflicts + unlabelled`, where
-    `duplicates` are repeats of a cleaned title, less those that `conflicts: all` keeps.
+    `duplicates` are repeats of a cleaned title, less those that `conflicts: all` keeps. Where that
+    makes several examples of one record, its categories beyond the first, `further_labels`, come
+    in as well: they are added to the records.
     """
     rejected = sum(n for key, n in counts.items() if key[0] == "rejected")
     examples = {split: counts[("exclusive", split)] for split in SPLITS}
     records = counts[("records",)] + rejected
     left_out = counts[("dropped",)] + counts[("unlabelled",)]
+    further = counts[("further_labels",)] if counts[("further_examples",)] else 0
     return {
         "records": records,
         "rejected": rejected,
         "titles": counts[("titles",)],
-        "duplicates": records - rejected - sum(examples.values()) - left_out,
+        "further_labels": further,
+        "duplicates": records + further - rejected - sum(examples.values()) - left_out,
         "dropped_conflicts": counts[("dropped",)],
         "unlabelled": counts[("unlabelled",)],
         "examples": sum(examples.values()),
@@ -96,6 +104,17 @@ def read_figures(folder: str) -> dict[str, Any]:
 def read_taxonomy(folder: str) -> Taxonomy:
     """Return the tree of categories from a `stats` folder."""
     return Taxonomy.from_json(json.loads(storage.read_bytes(f"{folder}/{TAXONOMY}")))
+
+
+def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
+    """Write which n-gram buckets occur in training, a bit each."""
+    storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip.compress(bits, 1, mtime=0))
+
+
+def read_ngram_rows(folder: str, buckets: int) -> np.ndarray:
+    """Return the row of each n-gram bucket that occurs in training, int32 [buckets]; else 0."""
+    bits = gzip.decompress(storage.read_bytes(f"{folder}/{SEEN_NGRAMS}"))
+    return rows_of_buckets(bits, buckets)
 
 
 def read_label_counts(folder: str) -> dict[str, dict[str, int]]:

@@ -7,6 +7,7 @@ of any size takes the memory of one; a record that is open at the end of a block
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from transforms.csv_records import (
     Records,
     RejectedRow,
     split_records,
+    split_unquoted,
 )
 
 _BLOCK_CHARS = 4 << 20
@@ -41,24 +43,33 @@ _KEPT = re.compile("([\udc00-\udcff]+)")
 
 @dataclass(frozen=True)
 class TableFormat:
-    """How a delimited file is written; a byte-order mark wins over `encoding`."""
+    """How a delimited file is written; a byte-order mark wins over `encoding`.
+
+    `header` names the columns where the file does not; `keep_raw` keeps each row's bytes.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     max_record_bytes: int = 1 << 20
+    quoted: bool = True
+    header: tuple[str, ...] = ()
+    skip_lines: int = 0
+    keep_raw: bool = False
 
 
 @dataclass
 class Block:
     """Rows of a file: one string array a wanted column, the line each row began at, the rejects.
 
-    `records` counts rows and rejects; `characters` is how much of the file the block took up.
+    `records` counts rows and rejects; `characters` is how much of the file the block took up;
+    `raw` are the bytes of each row, where they were asked for.
     """
 
     columns: dict[str, pa.Array]
     lines: np.ndarray
     rejects: list[RejectedRow]
     characters: int
+    raw: pa.Array | None = None
 
     @property
     def records(self) -> int:
@@ -90,16 +101,25 @@ def read_blocks(
     record has none of them. An empty file yields nothing. With `reject` there are no rows: what
     would be one is a reject for that reason.
     """
-    with storage.open_input(path) as raw:
-        encoding, unmarked = _encoding(raw, form.encoding)
-        errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
-        text = io.TextIOWrapper(raw, encoding, errors=errors, newline="")
+    with open_text(path, form.encoding) as (text, unmarked):
         reader = _BlockReader(source, form, unmarked, text, reject)
         header = reader.header()
         if header is None:
             return
         places = _places(header, columns)
         yield from reader.blocks(places, len(header))
+
+
+@contextlib.contextmanager
+def open_text(path: str, declared: str) -> Iterator[tuple[io.TextIOWrapper, str]]:
+    """Open a file for reading text, line ends kept; with it comes the encoding without a mark.
+
+    Bytes that are no character become lone surrogates, of which `bytes_of` makes bytes again.
+    """
+    with storage.open_input(path) as raw:
+        encoding, unmarked = _encoding(raw, declared)
+        errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
+        yield io.TextIOWrapper(raw, encoding, errors=errors, newline=""), unmarked
 
 
 class _BlockReader:
@@ -121,32 +141,33 @@ class _BlockReader:
     def header(self) -> list[str] | None:
         """Take the first record, its names trimmed; None for a file without a line."""
         lines = self._more()
+        for _ in range(self.form.skip_lines):
+            lines = lines[1:] or self._more()
+            self.line += 1
         if not lines:
             return None
-        found = split_records(
-            lines[:1], delimiter=self.form.delimiter, final=True, max_chars=self._max_chars
-        )
-        self.waiting, self.line = lines[1:], 2
+        if self.form.header:
+            self.waiting = lines
+            return list(self.form.header)
+        found = self._split(lines[:1], final=True)
+        self.waiting, self.line = lines[1:], self.line + 1
         names = found.rows[0] if found.rows else lines[:1]
         return [name.strip() for name in names or [""]]
 
     def blocks(self, places: dict[str, int], width: int) -> Iterator[Block]:
         while lines := self._more():
-            found = split_records(
-                lines,
-                delimiter=self.form.delimiter,
-                final=self.ended,
-                max_chars=self._max_chars,
-            )
+            found = self._split(lines, final=self.ended)
             used = len(lines) if found.unread is None else found.unread
             yield self._block(lines, found, places, width, sum(map(len, lines[:used])))
             self.waiting, self.line = lines[used:], self.line + used
             if self.ended and not self.waiting:
                 return
 
-    @property
-    def _max_chars(self) -> int:
-        return self.form.max_record_bytes
+    def _split(self, lines: list[str], *, final: bool) -> Records:
+        delimiter, most = self.form.delimiter, self.form.max_record_bytes
+        if self.form.quoted:
+            return split_records(lines, delimiter=delimiter, final=final, max_chars=most)
+        return split_unquoted(lines, delimiter=delimiter, max_chars=most)
 
     def _more(self) -> list[str]:
         fresh = self.text.readlines(_BLOCK_CHARS) if not self.ended else []
@@ -160,7 +181,7 @@ class _BlockReader:
         rows, starts = self._of_width(lines, found, width, rejects)
         columns = {name: [row[at] for row in rows] for name, at in places.items()}
         problems: dict[int, str] = {}
-        arrays = {name: _to_array(values, problems) for name, values in columns.items()}
+        arrays = {name: to_array(values, problems) for name, values in columns.items()}
         if self.reject is not None:
             problems = dict.fromkeys(range(len(rows)), self.reject)
         keep = np.ones(len(starts), bool)
@@ -169,7 +190,22 @@ class _BlockReader:
             rejects.append(self._reject(lines, starts[row], _height(rows[row]), reason))
         if problems:
             arrays = {name: array.filter(pa.array(keep)) for name, array in arrays.items()}
-        return Block(arrays, np.asarray(starts, np.int64)[keep] + self.line, rejects, size)
+        block = Block(arrays, np.asarray(starts, np.int64)[keep] + self.line, rejects, size)
+        if self.form.keep_raw:
+            block.raw = self._raw(lines, rows, starts, keep)
+        return block
+
+    def _raw(
+        self, lines: list[str], rows: list[list[str]], starts: Sequence[int], keep: np.ndarray
+    ) -> pa.Array:
+        """Return the bytes of the kept rows."""
+        heights = map(_height, rows) if self.form.quoted else [1] * len(rows)
+        texts = (
+            "".join(lines[start : start + height])
+            for start, height, kept in zip(starts, heights, keep.tolist(), strict=True)
+            if kept
+        )
+        return pa.array([bytes_of(text, self.encoding) for text in texts], pa.binary())
 
     def _of_width(
         self, lines: list[str], found: Records, width: int, rejects: list[RejectedRow]
@@ -189,10 +225,10 @@ class _BlockReader:
 
     def _reject(self, lines: list[str], start: int, height: int, reason: str) -> RejectedRow:
         text = "".join(lines[start : start + height])
-        return RejectedRow(self.source, self.line + start, reason, _bytes_of(text, self.encoding))
+        return RejectedRow(self.source, self.line + start, reason, bytes_of(text, self.encoding))
 
 
-def _to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
+def to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
     """Return the values as a string array; note rows that cannot be trusted in `problems`."""
     try:
         array = pa.array(values, pa.string())
@@ -218,6 +254,9 @@ def _encodable(value: str) -> bool:
 
 def _height(row: Sequence[str]) -> int:
     """Count the physical lines of a record from the line breaks inside its fields."""
+    whole = "".join(row)
+    if "\n" not in whole and "\r" not in whole:
+        return 1
     return 1 + sum(len(io.StringIO(value + ".", newline="").readlines()) - 1 for value in row)
 
 
@@ -250,7 +289,7 @@ def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_KEEP_BYTES, _keep_bytes)
 
 
-def _bytes_of(text: str, encoding: str) -> bytes:
+def bytes_of(text: str, encoding: str) -> bytes:
     """Return the bytes from which a text was read."""
     pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
     return b"".join(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
 import pytest
 
+from aisle.quiet import set_environment
 from configs.loading import load_settings
 from configs.settings import Settings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+set_environment()
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TITLES_A_FILE = 40

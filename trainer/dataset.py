@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from configs.artifacts import Objective, RunArtifacts, Split
+from configs.columns import ColumnFeature, outputs_of
 from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
 LABELS = "labels"
+# Examples go through the readers in blocks: one by one costs more than inflating them.
+_BLOCK_ROWS = 64
 _SPECS: dict[str, object] = {
     TITLE: tf.io.FixedLenFeature([], tf.string),
     TOKENS: tf.io.RaggedFeature(tf.int64),
@@ -18,6 +21,13 @@ _SPECS: dict[str, object] = {
     LABEL: tf.io.FixedLenFeature([], tf.int64),
     CATEGORIES: tf.io.RaggedFeature(tf.int64),
     LABELS: tf.io.RaggedFeature(tf.int64),
+}
+
+_COLUMN_SPECS: dict[str, object] = {
+    "int": tf.io.FixedLenFeature([], tf.int64),
+    "ints": tf.io.RaggedFeature(tf.int64),
+    "float": tf.io.FixedLenFeature([], tf.float32),
+    "floats": tf.io.RaggedFeature(tf.float32),
 }
 
 
@@ -35,10 +45,21 @@ def shard_files(
 
 
 def parse_examples(
-    serialised: tf.Tensor, features: Sequence[str]
+    serialised: tf.Tensor,
+    features: Sequence[str],
+    columns: Mapping[str, ColumnFeature] | None = None,
 ) -> dict[str, tf.Tensor | tf.RaggedTensor]:
-    """Return the named features of serialised examples [n], dense [n] or ragged [n, (m)]."""
-    return tf.io.parse_example(serialised, {name: _SPECS[name] for name in features})
+    """Return the named features of serialised examples [n], dense [n] or ragged [n, (m)].
+
+    With `columns` the outputs of these (`configs.columns.outputs_of`) have names as well.
+    """
+    specs = {**_SPECS, **column_specs(columns or {})}
+    return tf.io.parse_example(serialised, {name: specs[name] for name in features})
+
+
+def column_specs(columns: Mapping[str, ColumnFeature]) -> dict[str, object]:
+    """Return how what further columns write to an example is read."""
+    return {name: _COLUMN_SPECS[kind] for name, kind in outputs_of(columns).items()}
 
 
 def read_examples(
@@ -61,19 +82,21 @@ def read_examples(
     paths = tf.data.Dataset.from_tensor_slices(list(files))
     if shuffle is not None:
         paths = paths.shuffle(len(files), seed=shuffle[1])
-    records = paths.interleave(
-        lambda path: tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20),
+    blocks = paths.interleave(
+        lambda path: tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20).batch(_BLOCK_ROWS),
         cycle_length=min(4, len(files)) if shuffle is not None else 1,
-        block_length=64,
+        block_length=1,
         num_parallel_calls=2 if shuffle is not None else 1,
         deterministic=True,
     )
     if shuffle is not None and shuffle[0]:
-        records = records.shuffle(shuffle[0], seed=shuffle[1])
-    if rows:
-        records = records.take(rows)
-    batches = records.batch(batch_size).skip(skip)
+        blocks = blocks.unbatch().shuffle(shuffle[0], seed=shuffle[1]).batch(_BLOCK_ROWS)
+    batches = (_first(blocks, rows) if rows else blocks).rebatch(batch_size).skip(skip)
     if features is not None:
         names = tuple(features)
         batches = batches.map(lambda b: parse_examples(b, names), num_parallel_calls=2)
     return batches.prefetch(8)
+
+
+def _first(blocks: tf.data.Dataset, rows: int) -> tf.data.Dataset:
+    return blocks.unbatch().take(rows).batch(_BLOCK_ROWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from configs.settings import Settings
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
-from pipelines.statistics import read_figures, read_taxonomy
+from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
 from trainer.dataset import shard_files
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit, FitPlan
@@ -123,7 +124,7 @@ def _train(
     fitted = time.perf_counter() - started
     figures = {
         "model": hparams_id(settings),
-        "parameters": model.count_params(),
+        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
         "classes": setup.shape.classes,
         "fit_seconds": round(fitted, 3),
         "val_accuracy": max(epoch["val_accuracy"] for epoch in history),
@@ -169,7 +170,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         classes=len(labels.names),
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
-        ngram_buckets=features.ngrams.buckets,
+        ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
     )
     plan = FitPlan(
         train_files=shard_files(artifacts, "train"),

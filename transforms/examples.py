@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from tfx_bsl.coders import example_coder
 
 from configs.artifacts import SPLITS, Objective, Split
 from transforms.categories import Taxonomy
+from transforms.example_bytes import bytes_feature, float_feature, int64_feature, join_rows
 from transforms.features import NGRAMS, TOKENS
 from transforms.titles import (
     category_ids,
@@ -30,21 +30,25 @@ from transforms.titles import (
 
 @dataclass(frozen=True)
 class LabelRules:
-    """How titles get their labels: the level, what becomes of conflicts, which objectives."""
+    """How titles get their labels: the level, what becomes of conflicts, which objectives.
+
+    `columns` names the features beside the title's, as they stand in the titles' batch.
+    """
 
     level: str
     conflicts: str
     rule_based: bool
     shares: tuple[float, float, float]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The serialised examples of one objective and split in one part."""
+    """The serialised examples of one objective and split in one part, bytes [n]."""
 
     objective: Objective
     split: Split
-    examples: list[bytes]
+    examples: pa.LargeBinaryArray
 
 
 def make_shards(
@@ -53,17 +57,16 @@ def make_shards(
     """Label the titles of one part and serialise them; return the shards and what was counted.
 
     `titles` holds `title`, `tokens`, `ngrams`, `key` and `categories`, a list a row each, sorted by
-    key: their order in the shards. The features are serialised once and shared by the objectives:
-    two serialised messages, one after the other, are the serialised merged message
-    (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+    key: their order in the shards. The features are serialised once, and the objectives share them.
     """
     split = split_of(titles.column("key").flatten().to_numpy(), rules.shares)
-    features = _serialise(
-        {
-            "title": titles.column("title"),
-            TOKENS: titles.column(TOKENS),
-            NGRAMS: titles.column(NGRAMS),
-        }
+    features = join_rows(
+        [
+            bytes_feature("title", titles.column("title").flatten()),
+            int64_feature(TOKENS, titles.column(TOKENS)),
+            int64_feature(NGRAMS, titles.column(NGRAMS)),
+            *(_of_column(name, titles.column(name)) for name in rules.columns),
+        ]
     )
     categories = titles.column("categories")
     row, label, conflicting = exclusive_labels(
@@ -76,8 +79,13 @@ def make_shards(
     return shards, counts
 
 
+def _of_column(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
+    floating = pa.types.is_floating(values.type.value_type)
+    return (float_feature if floating else int64_feature)(name, values)
+
+
 def _exclusive(
-    features: list[bytes],
+    features: pa.LargeBinaryArray,
     categories: pa.ListArray,
     taxonomy: Taxonomy,
     row: np.ndarray,
@@ -87,42 +95,25 @@ def _exclusive(
     all_ids = list_array(
         category_ids(categories, taxonomy)[1], categories.value_lengths().to_numpy()
     )
-    labels = _serialise(
-        {
-            "label": list_array(label, np.ones(len(row), np.int64)),
-            "categories": all_ids.take(pa.array(row)),
-        }
+    of_row = pa.array(row)
+    examples = join_rows(
+        [
+            features.take(of_row),
+            int64_feature("label", list_array(label, np.ones(len(row), np.int64))),
+            int64_feature("categories", all_ids.take(of_row)),
+        ]
     )
     for number, name in enumerate(SPLITS):
-        chosen = np.flatnonzero(split[row] == number).tolist()
-        of = row.tolist()
-        yield Shard("exclusive", name, [features[of[i]] + labels[i] for i in chosen])
+        yield Shard("exclusive", name, examples.filter(pa.array(split[row] == number)))
 
 
 def _rule_based(
-    features: list[bytes], categories: pa.ListArray, taxonomy: Taxonomy, split: np.ndarray
+    features: pa.LargeBinaryArray, categories: pa.ListArray, taxonomy: Taxonomy, split: np.ndarray
 ) -> Iterator[Shard]:
-    labels = _serialise({"labels": node_lists(categories, taxonomy)})
+    labels = int64_feature("labels", node_lists(categories, taxonomy))
+    examples = join_rows([features, labels])
     for number, name in enumerate(SPLITS):
-        chosen = np.flatnonzero(split == number).tolist()
-        yield Shard("rule_based", name, [features[i] + labels[i] for i in chosen])
-
-
-def _serialise(columns: dict[str, pa.ListArray]) -> list[bytes]:
-    """Return an example a row; each column is encoded by itself, and they are put together.
-
-    An encoder that gets two features writes them in an order of its own, another one each time
-    (the map of protobuf): the same titles would not give the same bytes.
-    """
-    encoded = [_encode(name, column) for name, column in columns.items()]
-    return [b"".join(features) for features in zip(*encoded, strict=True)]
-
-
-def _encode(name: str, column: pa.ListArray) -> list[bytes]:
-    if not len(column):
-        return []
-    batch = pa.RecordBatch.from_arrays([column], [name])
-    return example_coder.RecordBatchToExamplesEncoder().encode(batch)
+        yield Shard("rule_based", name, examples.filter(pa.array(split == number)))
 
 
 def _count(
@@ -138,6 +129,7 @@ def _count(
 
     Keys: `("labelled",)`: all titles; `("exclusive", split)`, `("rule_based", split)`,
     `("conflicting",)`, `("dropped",)`, `("unlabelled",)`, `("label", split, name)`,
+    `("further_examples",)`: those that `conflicts: all` makes of a title beyond its first,
     `("conflict", first name, second name)`, `("level_titles", level, name)`: distinct titles.
     """
     stands = {level: title_labels(categories, taxonomy, level) for level in taxonomy.levels}
@@ -147,6 +139,8 @@ def _count(
     counts[("conflicting",)] = conflicting
     counts[("unlabelled",)] = len(categories) - len(labelled)
     counts[("dropped",)] = conflicting if rules.conflicts == "drop" else 0
+    if rules.conflicts == "all":
+        counts[("further_examples",)] = len(row) - len(labelled)
     names = taxonomy.levels[rules.level]
     for number, part in enumerate(SPLITS):
         counts[("exclusive", part)] = int((split[row] == number).sum())

@@ -14,6 +14,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
+from configs.columns import ColumnFeature, DenseColumn
+from transforms.column_features import column_features
+from transforms.column_values import missing_values
 from transforms.text import hash_ngrams, tokenize
 
 TEXT, TOKEN, RANK = "text", "token", "rank"
@@ -39,14 +42,20 @@ def make_preprocessing_fn(
     separate: str,
     sizes: Sequence[int],
     buckets: int,
-) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.RaggedTensor]]:
+    columns: Mapping[str, ColumnFeature] | None = None,
+    clean: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
+) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor | tf.RaggedTensor]]:
     """Return the function that tf.Transform traces.
 
     It takes `text` [batch], and while it is analysed `token` and `rank` [batch]; it gives
-    `tokens` int64 [batch, (at most length)] and `ngrams` int64 [batch, (n-grams)].
+    `tokens` int64 [batch, (at most length)] and `ngrams` int64 [batch, (n-grams)]. With further
+    columns it takes these too, by feature name, and gives their `column_features`; `clean` is
+    what a text in them goes through first.
     """
 
-    def preprocessing_fn(inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+    def preprocessing_fn(
+        inputs: Mapping[str, tf.Tensor],
+    ) -> dict[str, tf.Tensor | tf.RaggedTensor]:
         vocabulary = tft.vocabulary(
             inputs[TOKEN],
             weights=inputs[RANK],
@@ -58,19 +67,39 @@ def make_preprocessing_fn(
         known = ids.with_values(
             tf.where(ids.values < 0, np.int64(1), ids.values + np.int64(RESERVED_IDS))
         )
-        return {TOKENS: known, NGRAMS: hash_ngrams(words, sizes=sizes, buckets=buckets)}
+        found = {TOKENS: known, NGRAMS: hash_ngrams(words, sizes=sizes, buckets=buckets)}
+        if not columns:
+            return found
+        real = tf.equal(inputs[RANK], 0.0)
+        further = column_features(
+            inputs, columns, real, clean=clean, strip=strip, separate=separate
+        )
+        return {**found, **further}
 
     return preprocessing_fn
 
 
-def input_config() -> tensor_adapter.TensorAdapterConfig:
+def input_config(
+    columns: Mapping[str, ColumnFeature] | None = None,
+) -> tensor_adapter.TensorAdapterConfig:
     """Say how the columns of the analysis become tensors of shape [batch]."""
-    return _config({TEXT: tf.string, TOKEN: tf.string, RANK: tf.float32})
+    return _config({TEXT: tf.string, TOKEN: tf.string, RANK: tf.float32, **_dtypes(columns or {})})
 
 
-def text_config() -> tensor_adapter.TensorAdapterConfig:
-    """Say how the column `text` becomes a tensor; the columns `ALONG` only go along."""
-    return _config({TEXT: tf.string}, ALONG)
+def text_config(
+    columns: Mapping[str, ColumnFeature] | None = None,
+) -> tensor_adapter.TensorAdapterConfig:
+    """Say how the columns of `text_batch` become tensors; the columns `ALONG` only go along."""
+    if not columns:
+        return _config({TEXT: tf.string}, ALONG)
+    return _config({TEXT: tf.string, RANK: tf.float32, **_dtypes(columns)}, ALONG)
+
+
+def _dtypes(columns: Mapping[str, ColumnFeature]) -> dict[str, tf.DType]:
+    return {
+        name: tf.float32 if isinstance(column, DenseColumn) else tf.string
+        for name, column in columns.items()
+    }
 
 
 def _config(
@@ -96,11 +125,62 @@ def vocabulary_batch(tokens: pa.Array) -> pa.RecordBatch:
     return _lists({TEXT: nothing, TOKEN: tokens, RANK: pa.array(rank)})
 
 
-def text_batch(text: pa.Array, *, categories: pa.ListArray, **along: pa.Array) -> pa.RecordBatch:
-    """Return what the transformation reads: cleaned texts, with the columns `ALONG`."""
-    flat = _lists({TEXT: text, "title": text, **along})
+def column_batch(titles: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    """Return what the analysis reads of further columns: those of titles, with a rank of 0."""
+    size = titles.num_rows
+    nothing = pa.array([b""] * size, pa.binary())
+    return _lists({TEXT: nothing, TOKEN: nothing, **further_values(titles, columns)})
+
+
+def without_columns(tokens: pa.RecordBatch, columns: Mapping[str, ColumnFeature]) -> pa.RecordBatch:
+    """Return a batch of `vocabulary_batch` with further columns in which nothing stands."""
+    further = {
+        name: missing_values(dtype == tf.float32, tokens.num_rows)
+        for name, dtype in _dtypes(columns).items()
+    }
+    lists = _lists(further)
+    return pa.RecordBatch.from_arrays(
+        [*tokens.columns, *lists.columns], [*tokens.schema.names, *lists.schema.names]
+    )
+
+
+def further_values(titles: pa.RecordBatch, columns: Sequence[str]) -> dict[str, pa.Array]:
+    """Return further columns of titles as tensors take them, and a rank of 0 where there are any.
+
+    Where there are none, there is nothing.
+    """
+    found = {name: titles.column(name) for name in columns}
+    values = {n: v.cast(pa.binary()) if v.type == pa.string() else v for n, v in found.items()}
+    rank = {RANK: pa.array(np.zeros(titles.num_rows, np.float32))} if columns else {}
+    return {**rank, **values}
+
+
+def text_batch(
+    text: pa.Array,
+    *,
+    categories: pa.ListArray,
+    further: Mapping[str, pa.Array] | None = None,
+    **along: pa.Array,
+) -> pa.RecordBatch:
+    """Return what the transformation reads: cleaned texts, with the columns `ALONG`.
+
+    `further` are `further_values`; the columns stand in the order of `text_config`.
+    """
+    flat = _lists({TEXT: text, **(further or {}), "title": text, **along})
     return pa.RecordBatch.from_arrays(
         [*flat.columns, categories], [*flat.schema.names, "categories"]
+    )
+
+
+def part_batch(element: tuple[int, pa.RecordBatch], columns: Sequence[str]) -> pa.RecordBatch:
+    """Return what the transformation reads of a part: a batch of `titles.DISTINCT`, its number."""
+    part, titles = element
+    return text_batch(
+        titles.column(TEXT),
+        key=titles.column("key"),
+        part=pa.array([part] * titles.num_rows, pa.int64()),
+        categories=titles.column("categories"),
+        further=further_values(titles, columns),
     )
 
 

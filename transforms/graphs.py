@@ -75,7 +75,7 @@ def counting_graph(strip: str, separate: str) -> Callable[[tf.Tensor], tuple[tf.
     @tf.function(input_signature=_STRINGS)
     def run(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         words = tokenize(text, strip=strip, separate=separate).values
-        found = tf.unique_with_counts(tf.boolean_mask(words, words != ""), out_idx=tf.int64)
+        found = tf.unique_with_counts(words, out_idx=tf.int64)
         return found.y, found.count
 
     return run

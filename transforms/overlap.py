@@ -26,8 +26,8 @@ def _threads() -> ThreadPoolExecutor:
 class OverlappedDoFn(beam.DoFn):
     """A DoFn whose `work` runs on a thread; its outputs come in the order of the elements.
 
-    For the global window only. No more elements than cores are under way, so memory stays bounded;
-    an exception of `work` is raised where its outputs would have come.
+    For the global window only. No more elements are under way than cores and one, so memory stays
+    bounded; an exception of `work` is raised where its outputs would have come.
     """
 
     def work(self, element: Any, *side_inputs: Any) -> list[Any]:
@@ -44,7 +44,7 @@ class OverlappedDoFn(beam.DoFn):
     def overlap(self, element: Any, *side_inputs: Any) -> Iterator[Any]:
         """Hand one element to a thread; yield what is ready, waiting if too much is under way."""
         self._under_way.append(_threads().submit(self.work, element, *side_inputs))
-        while len(self._under_way) >= (os.cpu_count() or 1):
+        while len(self._under_way) > (os.cpu_count() or 1):
             yield from self._under_way.popleft().result()
 
     def finish_bundle(self) -> Iterator[Any]:

@@ -6,7 +6,7 @@ Each takes a string tensor of shape [batch] (UTF-8) and can be traced into a gra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -46,17 +46,36 @@ def clean_title(
         text = tf.strings.regex_replace(text, pattern, replacement)
     text = tf.strings.regex_replace(text, _EDGES, "")
     if drop_single_letters:
-        for _ in range(2):  # neighbours share the character between them: `a b` needs two passes
-            text = tf.strings.regex_replace(text, _SINGLE_LETTER, r"\1\2")
+        once = _drop_single_letters(text)
+        # Neighbours share the character between them: `a b` needs a second pass.
+        text = _in_rows(tf.not_equal(once, text), _drop_single_letters, once)
     return tf.strings.regex_replace(text, _RUNS, " ")
 
 
 def lower(text: tf.Tensor) -> tf.Tensor:
     """Lower-case UTF-8 text [batch]; only rows beyond ASCII pay for Unicode's rules."""
     text = tf.strings.lower(text)
-    beyond = tf.where(tf.strings.length(text) != tf.strings.length(text, unit="UTF8_CHAR"))
-    lowered = tf.strings.lower(tf.gather_nd(text, beyond), encoding="utf-8")
-    return tf.tensor_scatter_nd_update(text, beyond, lowered)
+    return _in_rows(_beyond_ascii(text), lambda t: tf.strings.lower(t, encoding="utf-8"), text)
+
+
+def _in_rows(
+    rows: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor], text: tf.Tensor
+) -> tf.Tensor:
+    """Apply `change` to the rows of text [batch] for which `rows`, bool [batch], is true."""
+    places = tf.where(rows)
+    return tf.tensor_scatter_nd_update(text, places, change(tf.gather_nd(text, places)))
+
+
+def _beyond_ascii(text: tf.Tensor) -> tf.Tensor:
+    return tf.not_equal(tf.strings.length(text), tf.strings.length(text, unit="UTF8_CHAR"))
+
+
+def _drop_single_letters(text: tf.Tensor) -> tf.Tensor:
+    return tf.strings.regex_replace(text, _SINGLE_LETTER, r"\1\2")
+
+
+def _space_characters(text: tf.Tensor) -> tf.Tensor:
+    return tf.strings.regex_replace(text, _UNSPACED, r" \1 ")
 
 
 def keyed_hash(text: tf.Tensor, key: int) -> tf.Tensor:
@@ -72,15 +91,14 @@ def tokenize(text: tf.Tensor, *, strip: str, separate: str) -> tf.RaggedTensor:
 
     `men's 49" tv,red` gives `[mens, 49, tv, red]`. What matches `strip` is removed, what matches
     `separate` parts words; scripts that do not space their words are cut into characters. Text
-    without a word has one empty token.
+    without a word has no token.
     """
     if strip:
         text = tf.strings.regex_replace(text, strip, "")
     if separate:
         text = tf.strings.regex_replace(text, separate, " ")
-    text = tf.strings.regex_replace(text, _UNSPACED, r" \1 ")
-    text = tf.strings.regex_replace(text, "  +", " ")
-    return tf.strings.split(tf.strings.strip(text), " ")
+    text = _in_rows(_beyond_ascii(text), _space_characters, text)
+    return tf.strings.split(text)
 
 
 def hash_ngrams(tokens: tf.RaggedTensor, *, sizes: Sequence[int], buckets: int) -> tf.RaggedTensor:

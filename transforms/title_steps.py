@@ -22,8 +22,15 @@ from transforms.features import (
     merge_token_counts,
     most_frequent,
 )
+from transforms.labels import BETWEEN_LABELS
 from transforms.overlap import OverlappedDoFn, in_global_window
-from transforms.titles import CLEANED, cut_by_key, distinct_titles, split_of
+from transforms.titles import (
+    CLEANED,
+    cut_by_key,
+    distinct_titles,
+    further_columns,
+    split_of,
+)
 
 READ = pa.schema(
     [
@@ -79,7 +86,7 @@ class _CleanTitles(OverlappedDoFn):
         return gathered
 
     def work(self, batches: list[pa.RecordBatch]) -> list[Any]:
-        rows = pa.Table.from_batches(batches, READ).combine_chunks().to_batches()[0]
+        rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
         cleaned, rejects = clean_batch(rows, self._text, self._key)
         tagged = [beam.pvalue.TaggedOutput(REJECTS, rejects)] if rejects.num_rows else []
         return [cleaned, *tagged]
@@ -98,6 +105,8 @@ def clean_batch(
         [keys, batch.column("file"), batch.column("line"), batch.column("category"), cleaned],
         schema=CLEANED,
     )
+    for name in further_columns(batch, READ):
+        whole = whole.append_column(name, batch.column(name))
     if not pc.any(blank).as_py():
         return whole, batch.slice(0, 0)
     return whole.filter(pc.invert(blank)), batch.filter(blank)
@@ -138,12 +147,14 @@ def count_titles(rows: Iterable[pa.RecordBatch], titles: pa.RecordBatch) -> Coun
     """Count records and titles per category, words per title, and repeats.
 
     Keys: `("records",)`, `("titles",)`, `("repeats_elsewhere",)`: pairs of a title and a category
-    beyond its first; `("category_records", name)`, `("category_titles", name)`, `("words", n)`.
+    beyond its first; `("category_records", name)`, `("category_titles", name)`, `("words", n)`;
+    `("further_labels",)`: categories of records beyond the first of each.
     """
     counts: Counter = Counter()
     for batch in rows:
         counts[("records",)] += batch.num_rows
-        counts.update(_value_counts("category_records", batch.column("category")))
+        of_category = _value_counts("category_records", batch.column("category"))
+        counts.update(_of_each_label(of_category))
     categories = titles.column("categories")
     counts[("titles",)] = titles.num_rows
     counts[("repeats_elsewhere",)] = len(categories.flatten()) - titles.num_rows
@@ -157,6 +168,17 @@ def _value_counts(kind: str, values: pa.Array) -> dict[tuple[str, object], int]:
     found = pc.value_counts(values)
     names, counts = found.field("values").to_pylist(), found.field("counts").to_pylist()
     return {(kind, name): count for name, count in zip(names, counts, strict=True)}
+
+
+def _of_each_label(counts: dict[tuple[str, object], int]) -> Counter:
+    """Count a record in several categories (`labels.record_labels`) once for each."""
+    found: Counter = Counter()
+    for (kind, names), count in counts.items():
+        several = str(names).split(BETWEEN_LABELS)
+        found.update({(kind, name): count for name in several})
+        if len(several) > 1:
+            found[("further_labels",)] += count * (len(several) - 1)
+    return found
 
 
 class AddCounters(beam.CombineFn):

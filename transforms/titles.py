@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.categories import NO_LABEL, Taxonomy
+from transforms.labels import split_labels
 from transforms.text_keys import KEY_BITS
 
 CLEANED = pa.schema(
@@ -44,9 +45,11 @@ def distinct_titles(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Return one row a text, by falling order of chance: sorted by key (see `DISTINCT`).
 
     Rows `(k, 1, 0, b, x), (k, 0, 5, a, x), (k, 0, 7, a, x)` of `CLEANED`, in any order, become
-    `(k, x, [a, b])`: the categories in the order of file and line, each once.
+    `(k, x, [a, b])`: the categories in the order of file and line, each once. A row in several
+    categories (`labels.record_labels`) stands for a row each. Columns beside those of `CLEANED`
+    are those of the first row.
     """
-    table = pa.Table.from_batches(batches, CLEANED)
+    table = pa.Table.from_batches(batches, None if batches else CLEANED)
     texts = pc.dictionary_encode(table.column("text").combine_chunks())
     categories = pc.dictionary_encode(table.column("category").combine_chunks())
     place = (table.column("file").to_numpy().astype(np.int64) << 40) | table.column(
@@ -57,12 +60,13 @@ def distinct_titles(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     first = order[np.flatnonzero(np.diff(text[order], prepend=-1))]
     key = table.column("key").to_numpy()[first]
     by_key = np.lexsort((place[first], key))
-    chosen, counts = _categories_in_order(text[order], categories.indices.to_numpy()[order])
+    standing, category, names = _one_category_each(text[order], categories, order)
+    chosen, counts = _categories_in_order(standing, category)
     lists = pa.ListArray.from_arrays(
         pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32()),
-        categories.dictionary.take(pa.array(chosen)),
+        names.take(pa.array(chosen)),
     )
-    return pa.RecordBatch.from_arrays(
+    titles = pa.RecordBatch.from_arrays(
         [
             pa.array(key[by_key]),
             texts.dictionary.take(pa.array(text[first][by_key])),
@@ -70,6 +74,15 @@ def distinct_titles(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         ],
         schema=DISTINCT,
     )
+    for name in further_columns(table, CLEANED):
+        of_first = table.column(name).combine_chunks().take(pa.array(first[by_key]))
+        titles = titles.append_column(name, of_first)
+    return titles
+
+
+def further_columns(rows: pa.RecordBatch | pa.Table, schema: pa.Schema) -> list[str]:
+    """Return the names of the columns that go along with those of a schema."""
+    return [name for name in rows.schema.names if name not in schema.names]
 
 
 def split_of(key: np.ndarray, shares: Sequence[float]) -> np.ndarray:
@@ -138,6 +151,22 @@ def list_array(values: np.ndarray, counts: np.ndarray) -> pa.ListArray:
     """Pack values into lists of the given lengths."""
     offsets = np.concatenate(([0], np.cumsum(counts)))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+
+
+def _one_category_each(
+    text: np.ndarray, categories: pa.DictionaryArray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, pa.Array]:
+    """Return the texts in order, one for each category it stands in, their ids, and the names."""
+    category = categories.indices.to_numpy()[order]
+    several = split_labels(categories.dictionary)
+    if several is None:
+        return text, category, categories.dictionary
+    labels = pc.dictionary_encode(several.flatten())
+    starts, counts = several.offsets.to_numpy()[category], several.value_lengths().to_numpy()
+    counts = counts[category]
+    inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    ids = labels.indices.to_numpy()[np.repeat(starts, counts) + inside]
+    return np.repeat(text, counts), ids, labels.dictionary
 
 
 def _categories_in_order(text: np.ndarray, category: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,8 @@ import pytest
 
 from configs.errors import UsageError
 from configs.settings import Settings
-from pipelines.category_files import NO_CATEGORY, find_category_files, read_category_file
+from pipelines.category_files import find_category_files, read_category_file
+from pipelines.labelled_records import NO_CATEGORY
 from pipelines.rejects import EMPTY_FILE
 from transforms.csv_records import NOT_DECODABLE, STRAY_QUOTE, RejectedRow
 
@@ -82,7 +83,7 @@ def test_a_category_can_come_from_columns_and_a_row_without_one_is_a_reject(
     (tmp_path / "shop.csv").write_text(content)
     rows, rejects = read(tmp_path, BY_COLUMNS)
     assert rows == [(0, 2, "baby>toys", "Rattle"), (0, 4, "pets>dogs", "Bowl")]
-    assert rejects == [RejectedRow("shop.csv", 3, NO_CATEGORY, b"Bed")]
+    assert rejects == [RejectedRow("shop.csv", 3, NO_CATEGORY, b",,Bed\n")]
 
 
 def test_an_input_without_a_file_is_refused(tmp_path: Path) -> None:

@@ -11,17 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
+from configs.columns import CategoricalColumn, DenseColumn
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines.dumps import (
     NO_ID,
     NO_TITLE,
-    NOT_JSON,
     REJECTS,
     ReadDump,
     find_dump_files,
     read_dump_file,
 )
+from pipelines.json_lines import NOT_JSON
 from pipelines.progress import ProgressLog
 from transforms.csv_records import RejectedRow
 from transforms.predictions import last_rows
@@ -30,7 +31,7 @@ Row = tuple[int, str, str]
 ROWS = [("7", "Dog, Bed"), ("8", 'Bed "XL"\nblue'), ("x 9", "é")]
 
 
-def read(path: Path, **settings: str) -> tuple[list[Row], list[RejectedRow]]:
+def read(path: Path, **settings: str | list[str]) -> tuple[list[Row], list[RejectedRow]]:
     """Return (line, id, title) of each row, and the rejects."""
     chosen = DumpSettings(**settings)
     (file,), _ = find_dump_files(str(path), chosen)
@@ -206,3 +207,44 @@ def test_the_last_row_of_an_id_wins_by_file_and_line_and_rows_come_by_key() -> N
     for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]):
         kept = last_rows(batch.take(pa.array(order)))
         assert [tuple(row.values()) for row in kept.to_pylist()] == expected
+
+
+def test_quotes_can_be_text_and_a_title_several_columns(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.tsv"
+    dump.write_text('id\tmaker\tname\n1\t"Acme\tBed 5"\n2\t \tCot\n3\t\t\n')
+    rows, rejects = read(dump, quoting="none", title_join=["maker", "name"])
+    assert rows == [(2, "1", '"Acme Bed 5"'), (3, "2", "Cot")]
+    assert rejects == [RejectedRow("dump.tsv", 4, NO_TITLE, b'["3", ""]')]
+
+
+def test_titles_of_several_keys_in_json_lines(tmp_path: Path) -> None:
+    row = {"id": 7, "maker": None, "name": "Cot", "size": 5}
+    rows, _ = read(jsonl(tmp_path, row), title_join=["maker", "name", "size"])
+    assert rows == [(1, "7", "Cot 5")]
+
+
+FEATURES = {
+    "price": DenseColumn(kind="dense"),
+    "about": CategoricalColumn(kind="categorical", column="About"),
+}
+
+
+def test_further_columns_come_along_under_the_names_of_the_features(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text("id,title,cost,About\n1,Bed,5.5, red \n2,Cot,,\n3,Bib,5 EUR,x\n")
+    settings = DumpSettings(columns={"price": "cost"})
+    (file,), _ = find_dump_files(str(dump), settings, FEATURES)
+    ((batch, rejects),) = read_dump_file(file, settings, FEATURES)
+    assert batch.schema.names == ["file", "line", "id", "title", "price", "about"]
+    assert batch.column("about").to_pylist() == ["red", ""]
+    price = batch.column("price").to_pylist()
+    assert price[0] == 5.5
+    assert price[1] != price[1]  # NaN: the model puts its default there
+    assert [(bad.line, bad.reason) for bad in rejects] == [(4, "cost is not a number")]
+
+
+def test_a_dump_without_a_column_that_the_model_takes_is_refused(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text("id,title,price\n1,Bed,5\n")
+    with pytest.raises(UsageError, match=r"no column About; .* set dump.id, .*dump.columns"):
+        find_dump_files(str(dump), DumpSettings(), FEATURES)

@@ -79,6 +79,15 @@ def test_records_are_examples_rejects_duplicates_and_what_was_left_out() -> None
     assert sum(found[part] for part in parts) == found["records"]
 
 
+def test_an_example_for_each_label_of_a_record_makes_no_record() -> None:
+    """2 records with 3 labels each, one title, `conflicts: all`: 4 labels more, 3 repeats."""
+    counts = Counter({("records",): 2, ("titles",): 1, ("further_labels",): 4})
+    assert figures_of(counts + Counter({("exclusive", "train"): 1}))["duplicates"] == 1
+    every = Counter({("exclusive", "train"): 3, ("further_examples",): 2})
+    found = figures_of(counts + every)
+    assert (found["records"], found["further_labels"], found["duplicates"]) == (2, 4, 3)
+
+
 @pytest.mark.parametrize(
     ("counter", "message"),
     [(("records",), "lost records: 9 went in, 8 came out"), (("labelled",), "lost titles: 5 went")],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
 from configs.artifacts import RunArtifacts, shard_name
 from configs.errors import UsageError
-from pipelines.shards import write_tfrecords
+from pipelines.shards import TFRecordFile
 from trainer.dataset import LABEL, NGRAMS, TITLE, TOKENS, read_examples, shard_files
 
 SIZES = [150, 1, 70, 0, 90]
@@ -35,7 +36,9 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> RunArtifacts:
     for index, size in enumerate(SIZES):
         examples = [example(number) for number in range(begin, begin + size)]
         name = shard_name("exclusive", "train", index, len(SIZES))
-        write_tfrecords(f"{found.tfrecords}/{name}", examples, 1)
+        file = TFRecordFile(f"{found.tfrecords}/{name}", 1)
+        file.add(pa.array(examples, pa.large_binary()))
+        file.write()
         begin += size
     return found
 

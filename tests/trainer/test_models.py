@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from configs.models import BagOfNgramsSettings, CnnSettings
 from trainer.models import FAMILIES
-from trainer.models.bag_of_ngrams import WeightedBag
+from trainer.models.bag_of_ngrams import WeightedBag, distinct_ngrams
 from trainer.models.family import DataShape, Family
 from trainer.optimizers import RowWiseAdagrad
 
-SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngram_buckets=50)
+SHAPE = DataShape(
+    classes=18, vocabulary_size=20_000, length=31, ngram_rows=np.arange(50, dtype=np.int32)
+)
 SMALL_BAG = BagOfNgramsSettings(embedding_width=4, hidden_units=3)
 # what a batch looks up, with its slopes: row 3 twice in the first step, row 0 never
 STEPS = [([3, 1, 3], [[1.0, 2.0], [0.5, 0.0], [3.0, -1.0]]), ([3, 2], [[0.1, 0.2], [4.0, 4.0]])]
@@ -56,20 +58,27 @@ def test_a_model_answers_a_title_the_same_whatever_stands_beside_it(
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
 
 
+def of_batch(*rows: list[int]) -> dict[str, tf.Tensor]:
+    return dict(distinct_ngrams({"ngrams": ragged(*rows)}, SHAPE))
+
+
 def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
-    bag = WeightedBag(buckets=5, width=2)
-    bag(ragged([0]))
-    table = np.arange(10, dtype=np.float32).reshape(5, 2)
-    weight = np.array([[0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)
-    bag.set_weights([table, weight])
-    rows = [[1, 3, 1], [], [4]]
+    """Buckets 0 to 4 have the rows 1 to 5; bucket 5 was never seen, and is passed over."""
+    row_of = np.array([1, 2, 3, 4, 5, 0], np.int32)
+    bag = WeightedBag(row_of, 2, "bag")
+    bag(of_batch([0]))
+    table = np.arange(12, dtype=np.float32).reshape(6, 2)
+    weight = np.array([[7.0], [0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)
+    bag.set_weights([table, weight, row_of])
+    rows = [[1, 3, 1], [], [4, 5, 5], [5]]
     heavy = np.log1p(np.exp(weight + 0.5413))
     expected = [
-        (heavy[row] * table[row]).sum(axis=0) / (heavy[row].sum() + 1e-3) for row in rows[::2]
+        (heavy[row] * table[row]).sum(axis=0) / (heavy[row].sum() + 1e-3)
+        for row in (row_of[[1, 3, 1]], row_of[[4]])
     ]
-    found = bag(ragged(*rows)).numpy()
-    np.testing.assert_allclose(found[::2], expected, rtol=1e-5)
-    assert found[1].tolist() == [0.0, 0.0]
+    found = bag(of_batch(*rows)).numpy()
+    np.testing.assert_allclose(found[[0, 2]], expected, rtol=1e-5)
+    assert found[[1, 3]].tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def table_variable(values: np.ndarray) -> keras.Variable:
@@ -133,7 +142,7 @@ def test_the_bags_gradient_looks_each_row_up_once() -> None:
     """What lets its optimiser be promised distinct rows."""
     model = FAMILIES["bag_of_ngrams"].build(SMALL_BAG, SHAPE)
     with tf.GradientTape() as tape:
-        logits = model({"ngrams": ragged([7, 8, 7], [8, 9])})
+        logits = model(of_batch([7, 8, 7], [8, 9]))
         loss = tf.reduce_sum(tf.square(logits))
     for gradient in tape.gradient(loss, [model.bag.table.value, model.bag.weight.value]):
         assert isinstance(gradient, tf.IndexedSlices)

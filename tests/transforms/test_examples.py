@@ -52,7 +52,7 @@ def parsed(shards: list[Shard], objective: str, split: str) -> list[tuple]:
     """Return the values of each example, in the order of the features."""
     spec = EXCLUSIVE if objective == "exclusive" else RULE_BASED
     (shard,) = [s for s in shards if (s.objective, s.split) == (objective, split)]
-    found = tf.io.parse_example(shard.examples, spec)
+    found = tf.io.parse_example(shard.examples.to_pylist(), spec)
     columns = [found[name] for name in spec]
     values = [c.to_list() if isinstance(c, tf.RaggedTensor) else c.numpy() for c in columns]
     return [(row[0].decode(), *row[1:]) for row in zip(*values, strict=True)]

@@ -8,6 +8,7 @@ the rows are stepped by row-wise Adagrad, which lets one pass over the data do.
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -21,41 +22,67 @@ _SPREAD = 0.01
 
 
 class WeightedBag(layers.Layer):
-    """The weighted mean of embeddings: ragged ids [batch, (n)] to [batch, width]."""
+    """The weighted mean of embeddings: the n-grams of `distinct_ngrams` to [batch, width].
 
-    def __init__(self, buckets: int, width: int) -> None:
-        super().__init__(dtype="float32", name="bag")
-        self.buckets, self.width = buckets, width
+    `rows` int32 [buckets] gives the row of each bucket; row 0 is for n-grams that training never
+    saw, and weighs nothing.
+    """
+
+    def __init__(self, rows: np.ndarray, width: int, name: str) -> None:
+        super().__init__(dtype="float32", name=name)
+        self.rows, self.width = rows, width
 
     def build(self, _: object) -> None:
+        size = int(self.rows.max(initial=0)) + 1
         spread = keras.initializers.RandomUniform(-_SPREAD, _SPREAD)
-        self.table = self.add_weight(
-            shape=(self.buckets, self.width), initializer=spread, name="table"
+        self.table = self.add_weight(shape=(size, self.width), initializer=spread, name="table")
+        self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
+        self.row_of = self.add_weight(
+            shape=self.rows.shape,
+            dtype="int32",
+            trainable=False,
+            initializer=lambda shape, dtype: tf.constant(self.rows, dtype),
+            name="row",
         )
-        self.weight = self.add_weight(shape=(self.buckets, 1), initializer="zeros", name="weight")
 
-    def call(self, ids: tf.RaggedTensor) -> tf.Tensor:
+    def call(self, ngrams: Features) -> tf.Tensor:
         """Look each distinct n-gram of the batch up once: the optimiser sees each row once."""
-        distinct, position = tf.unique(ids.values)
-        rows, batch = ids.value_rowids(), ids.nrows()
-        weight = tf.nn.softplus(tf.gather(self.weight.value, distinct) + _WEIGHT_OF_ONE)
-        weighted = tf.concat([weight * tf.gather(self.table.value, distinct), weight], axis=1)
-        total = tf.sparse.segment_sum(weighted, position, rows, num_segments=batch)
+        row = tf.gather(self.row_of.value, ngrams["distinct"])
+        weight = tf.nn.softplus(tf.gather(self.weight.value, row) + _WEIGHT_OF_ONE)
+        weight *= tf.cast(row > 0, tf.float32)[:, tf.newaxis]
+        weighted = tf.concat([weight * tf.gather(self.table.value, row), weight], axis=1)
+        total = tf.sparse.segment_sum(
+            weighted, ngrams["position"], ngrams["row"], num_segments=ngrams["rows"]
+        )
         return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
 
 
+def distinct_ngrams(features: Features, shape: DataShape) -> Features:
+    """Replace `ngrams`, ragged [batch, (n)], by what `WeightedBag` needs of them.
+
+    `distinct` int64 [m]: each n-gram of the batch once; `position` int32 [n]: the place in it of
+    each n-gram; `row` int32 [n]: the title it stands in; `rows`: the number of titles. Done while
+    the examples are read, it costs the steps nothing.
+    """
+    ngrams = features["ngrams"]
+    distinct, position = tf.unique(ngrams.values)
+    row, rows = tf.cast(ngrams.value_rowids(), tf.int32), tf.cast(ngrams.nrows(), tf.int32)
+    rest = {name: value for name, value in features.items() if name != "ngrams"}
+    return {**rest, "distinct": distinct, "position": position, "row": row, "rows": rows}
+
+
 class BagOfNgrams(keras.Model):
-    """Logits [batch, classes] from `ngrams`, ragged [batch, (n)]."""
+    """Logits [batch, classes] from the n-grams of a batch, as `distinct_ngrams` gives them."""
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        self.bag = WeightedBag(shape.ngram_buckets, settings.embedding_width)
+        self.bag = WeightedBag(shape.ngram_rows, settings.embedding_width, "bag")
         self.hidden = layers.Dense(settings.hidden_units, activation="relu", dtype="float32")
         self.linear = layers.Dense(shape.classes, dtype="float32")
         self.beside = layers.Dense(shape.classes, use_bias=False, dtype="float32")
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
-        mean = self.bag(features["ngrams"])
+        mean = self.bag({name: features[name] for name in ("distinct", "position", "row", "rows")})
         return self.linear(mean) + self.beside(self.hidden(mean))
 
 
@@ -70,7 +97,7 @@ FAMILY = Family(
     features=("ngrams",),
     build=BagOfNgrams,
     optimizer=_optimizer,
-    prepare=lambda features, shape: features,
+    prepare=distinct_ngrams,
     compiles=False,
     half_precision=False,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
@@ -14,12 +15,19 @@ Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
 
 @dataclass(frozen=True)
 class DataShape:
-    """What a model must know of the examples to be built."""
+    """What a model must know of the examples to be built.
+
+    `ngram_rows` int32 [buckets]: the row of each hashed n-gram that occurs in training, else 0.
+    """
 
     classes: int
     vocabulary_size: int
     length: int
-    ngram_buckets: int
+    ngram_rows: np.ndarray
+
+    @property
+    def ngram_buckets(self) -> int:
+        return len(self.ngram_rows)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""Read JSON lines: an object a line in, columns and rejects out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines import storage
+from pipelines.tables import Block, MissingColumn
+from transforms.csv_records import RejectedRow
+
+NOT_JSON = "not a JSON object"
+_BLOCK_BYTES = 20_000 * 128
+
+
+def read_json_blocks(
+    path: str,
+    source: str,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    lists: Collection[str] = (),
+    reject: str | None = None,
+) -> Iterator[Block]:
+    """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.
+
+    `columns` maps a column to the keys it may have; the first line's object has one of them, else
+    `MissingColumn` is raised. A value that is no text or number is null; the columns `lists` may
+    hold lists, and are columns of lists where one does. With `reject` every line is a reject.
+    """
+    with storage.open_input(path) as lines:
+        first, keys = 1, None
+        while chunk := lines.readlines(_BLOCK_BYTES):
+            rows, rejects = _objects(source, first, chunk, reject)
+            if first == 1:
+                keys = _keys(rows[0][1] if rows and rows[0][0] == 1 else None, columns)
+            assert keys is not None
+            yield Block(
+                {
+                    name: _column([row.get(key) for _, row in rows], name in lists)
+                    for name, key in keys.items()
+                },
+                np.array([number for number, _ in rows], np.int64),
+                rejects,
+                sum(map(len, chunk)),
+                pa.array([chunk[number - first] for number, _ in rows], pa.binary()),
+            )
+            first += len(chunk)
+
+
+def _objects(
+    source: str, first: int, chunk: Sequence[bytes], reject: str | None
+) -> tuple[list[tuple[int, dict[str, Any]]], list[RejectedRow]]:
+    rows, rejects = [], []
+    for number, line in enumerate(chunk, first):
+        row = _object(line)
+        reason = NOT_JSON if row is None else reject
+        if row is None or reason is not None:
+            rejects.append(RejectedRow(source, number, reason or NOT_JSON, line))
+        else:
+            rows.append((number, row))
+    return rows, rejects
+
+
+def _keys(row: dict[str, Any] | None, columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the key of each column: what the first object has, or the first accepted."""
+    keys = {}
+    for name, accepted in columns.items():
+        present = [key for key in accepted if row is None or key in row]
+        if not present:
+            raise MissingColumn(accepted, list(row or ()))
+        keys[name] = present[0]
+    return keys
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):  # the latter for a thousand brackets
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _column(values: list[Any], may_be_lists: bool) -> pa.Array:
+    if not may_be_lists or not any(isinstance(value, list) for value in values):
+        return pa.array([_text_of(value) for value in values], pa.string())
+    lists = [value if isinstance(value, list) else [value] for value in values]
+    return pa.array([[_text_of(v) for v in row] for row in lists], pa.list_(pa.string()))
+
+
+def _text_of(value: object) -> str | None:
+    """Return a string or a number as text; whatever else is none, NaN neither."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return str(value) if not isinstance(value, float) or math.isfinite(value) else None

@@ -1,0 +1,136 @@
+"""Read Parquet: columns as texts, rejects for bytes that are no text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from configs.errors import UsageError
+from pipelines import storage
+from pipelines.tables import Block, MissingColumn
+from transforms.csv_records import NOT_DECODABLE, RejectedRow
+
+_ROWS_AT_ONCE = 65_536
+
+
+def read_parquet_blocks(
+    path: str,
+    source: str,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    lists: Collection[str] = (),
+    reject: str | None = None,
+    keep_raw: bool = False,
+) -> Iterator[Block]:
+    """Yield the blocks of a file; the raw bytes of a row are its wanted columns as JSON.
+
+    `columns` maps a column to the names it may have. Raises `MissingColumn` where the file has
+    none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts.
+    """
+    with storage.open_input(path) as raw:
+        table = pq.ParquetFile(raw)
+        names = _names(path, table.schema_arrow, columns, lists)
+        first = 1
+        wanted = sorted(set(names.values()))
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+            yield _block(batch, names, source, first, reject, keep_raw)
+            first += batch.num_rows
+
+
+def _names(
+    path: str, schema: pa.Schema, columns: Mapping[str, Sequence[str]], lists: Collection[str]
+) -> dict[str, str]:
+    names = {}
+    for column, accepted in columns.items():
+        present = [name for name in accepted if name in schema.names]
+        if not present:
+            raise MissingColumn(accepted, schema.names)
+        kind = schema.field(present[0]).type
+        if pa.types.is_list(kind) and column in lists:
+            kind = kind.value_type
+        if pa.types.is_nested(kind):
+            raise UsageError(
+                f"{path}: the column {present[0]} holds {kind}, expected text or numbers; "
+                "set dump.id and dump.title, or source.columns, to such columns"
+            )
+        names[column] = present[0]
+    return names
+
+
+def _block(
+    batch: pa.RecordBatch,
+    names: Mapping[str, str],
+    source: str,
+    first: int,
+    reject: str | None,
+    keep_raw: bool,
+) -> Block:
+    texts = {column: _as_text(batch.column(name)) for column, name in names.items()}
+    bad = np.zeros(batch.num_rows, bool)
+    for _, of_column in texts.values():
+        bad |= of_column
+    why = dict.fromkeys(np.flatnonzero(bad).tolist(), NOT_DECODABLE)
+    if reject is not None:
+        why = dict.fromkeys(range(batch.num_rows), reject)
+    keep = np.array([row not in why for row in range(batch.num_rows)], bool)
+    mask = pa.array(keep)
+    rejects = [
+        RejectedRow(source, first + row, reason, _shown(batch, row)) for row, reason in why.items()
+    ]
+    return Block(
+        {column: text.filter(mask) for column, (text, _) in texts.items()},
+        np.arange(first, first + batch.num_rows, dtype=np.int64)[keep],
+        rejects,
+        batch.nbytes,
+        _raw(batch.filter(mask)) if keep_raw else None,
+    )
+
+
+def _raw(batch: pa.RecordBatch) -> pa.Array:
+    rows = (json.dumps(row, ensure_ascii=False, default=str) for row in batch.to_pylist())
+    return pa.array([row.encode("utf-8", "replace") for row in rows], pa.binary())
+
+
+def _shown(batch: pa.RecordBatch, row: int) -> bytes:
+    return repr(batch.take([row])).encode()
+
+
+def _as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Return a column as strings, and which of its rows hold bytes of no character."""
+    kind = column.type
+    if pa.types.is_list(kind):
+        column = column.cast(pa.list_(kind.value_type))
+        values, bad = _as_text(column.flatten())
+        rows = pc.list_parent_indices(column).to_numpy()
+        counts = pc.fill_null(column.value_lengths(), 0).to_numpy()
+        offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+        of_rows = np.bincount(rows[bad], minlength=len(column)) > 0
+        return pa.ListArray.from_arrays(offsets, values), of_rows
+    if not (_is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return pc.cast(column, pa.string()), np.zeros(len(column), bool)
+    raw = pc.cast(column, pa.binary())
+    try:
+        return pc.cast(raw, pa.string()), np.zeros(len(column), bool)
+    except pa.ArrowInvalid:
+        texts = [_decoded(value) for value in raw.to_pylist()]
+        lost = [
+            text is None and known
+            for text, known in zip(texts, raw.is_valid().to_pylist(), strict=True)
+        ]
+        return pa.array(texts, pa.string()), np.array(lost, bool)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,80 @@
+"""Settings of the readers: what cannot be read is said before a file is opened, in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from configs.errors import UsageError
+from configs.loading import parse_settings
+from configs.settings import Settings
+
+TITLE = {"title": {"pattern": "^t: (.*)$"}}
+TAG = {"tag": {"pattern": "^g: (.*)$", "repeated": True}}
+RECORDS = {"format": "records", "records": {"begin": "^#", "fields": {**TITLE, **TAG}}}
+
+
+def parse(source: dict[str, Any], categories: dict[str, Any] | None = None) -> Settings:
+    return parse_settings({"name": "shop", "source": source, "categories": categories or {}})
+
+
+def by(*columns: str, **rules: Any) -> dict[str, Any]:
+    return {"source": "columns", "columns": list(columns), **rules}
+
+
+def test_titles_and_categories_may_come_from_headers_fields_and_joins() -> None:
+    join = {"files": "a.csv", "by": "id", "columns": ["aisle", "name"]}
+    named = {"header": ["id", "x"], "joins": [join], "columns": {"title": ["title", "name"]}}
+    assert list(parse(named, by("aisle", "x")).source.joined) == ["aisle", "name"]
+    assert parse(RECORDS, by("tag")).source.repeated_fields == ["tag"]
+
+
+@pytest.mark.parametrize(
+    ("source", "categories", "words"),
+    [
+        ({"format": "records"}, {}, ["records must be given"]),
+        ({"records": RECORDS["records"]}, {}, ["records must be given", "format: table"]),
+        ({"format": "jsonl", "skip_lines": 1}, {}, ["skip_lines", "jsonl"]),
+        ({"header": ["a", "b"]}, {}, ["columns.title is 'title'", "['a', 'b']"]),
+        ({"header": ["title"]}, by("score"), ["categories.columns is 'score'", "['title']"]),
+        (RECORDS, by("score"), ["categories.columns is 'score'"]),
+        (RECORDS, by("tag", "title"), ["repeated field 'tag'"]),
+        (RECORDS, by("tag", label_separator=","), ["repeated field 'tag'", "label_separator"]),
+        ({**RECORDS, "columns": {"title": ["tag"]}}, {}, ["'tag' must not be repeated"]),
+        ({"columns": {"title_join": ["a", "b"]}, "header": ["a"]}, {}, ["columns.title is 'b'"]),
+        ({}, by("a", "b", label_separator=","), ["label_separator", "one column", "['a', 'b']"]),
+        ({}, {"replace": [{"find": "("}]}, ["categories.replace", "'('"]),
+        ({}, {"replace": [{"find": "a"}]}, ["replace", "source: columns"]),
+        ({"joins": [{"files": "a.csv", "by": "x", "columns": []}]}, {}, ["joins.0.columns"]),
+        ({"joins": [{"files": "a.csv", "columns": ["c"]}]}, {}, ["joins.0.by"]),
+        ({"quoting": "maybe"}, {}, ["source.quoting", "none"]),
+        ({"delimiter": "\t\t"}, {}, ["source.delimiter"]),
+        ({"encoding": "utf-9"}, {}, ["no such encoding: 'utf-9'"]),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(
+    source: dict[str, Any], categories: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse(source, categories)
+    assert "\n" not in str(refused.value)
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ({"pattern": "^title"}, ["no group"]),
+        ({"pattern": "("}, ["is not an RE2 pattern"]),
+        ({"pattern": "(.*)", "count": "(.*)"}, ["count is for a field that is repeated"]),
+        ({"pattern": "(.*)", "repeated": True, "count": "n"}, ["no group"]),
+    ],
+)
+def test_a_pattern_of_no_use_is_one_line(field: dict[str, Any], words: list[str]) -> None:
+    grammar = {"begin": "^#", "fields": {"title": field}}
+    with pytest.raises(UsageError) as refused:
+        parse({"format": "records", "records": grammar})
+    for word in ["source.records.fields.title", *words]:
+        assert word in str(refused.value)
