@@ -75,7 +75,7 @@ def _measure(
     metrics, mistakes = measure(valid, test, truth.names, settings.evaluation)
     context = {
         "name": settings.name,
-        "level": description["level"],
+        "level": description["level"] if truth.objective == "exclusive" else "all",
         "run_id": artifacts.run_id,
         "model": model,
         "counts": _plain(read_figures(artifacts.stats)),

@@ -51,20 +51,10 @@ def describe(settings: Settings, artifacts: RunArtifacts, rows: int) -> dict[str
     see `Sample.figures`. The classes are those of `level`.
     """
     level = settings.objectives.exclusive.level
-    taxonomy = read_taxonomy(artifacts.stats)
     conflicts = [
         {"first": row["first"], "second": row["second"], "titles": int(row["titles"])}
         for row in _table(artifacts, "conflicts")
     ]
-    pairs = [(row["first"], row["second"]) for row in _table(artifacts, "conflicts")]
-    sample = Sample(taxonomy, level, pairs)
-    files = shard_files(artifacts, "train")
-    with counting("explore", "titles", rows) as progress:
-        for batch in read_examples(files, (TITLE, CATEGORIES), batch_size=_BATCH, rows=rows):
-            categories = batch[CATEGORIES]
-            titles = batch[TITLE].numpy().tolist()
-            sample.add(titles, categories.values.numpy(), categories.row_lengths().numpy())
-            progress(len(titles))
     return {
         "name": settings.name,
         "run_id": artifacts.run_id,
@@ -76,14 +66,27 @@ def describe(settings: Settings, artifacts: RunArtifacts, rows: int) -> dict[str
             {"name": name, **{split: counts[split] for split in SPLITS}}
             for name, counts in read_label_counts(artifacts.stats).items()
         ],
-        "words": [
-            [int(row["words"]), int(row["titles"])] for row in _table(artifacts, "words_per_title")
-        ],
+        "words": _counted(artifacts, "words_per_title"),
         "conflicts": conflicts,
         "rejected": _counted(artifacts, "rejected"),
         "tokens": _first_tokens(artifacts),
-        "sampled": sample.figures(),
+        "sampled": _read_sample(artifacts, level, rows).figures(),
     }
+
+
+def _read_sample(artifacts: RunArtifacts, level: str, rows: int) -> Sample:
+    """Read the first titles of the train part; the shards are in chance order."""
+    pairs = [(row["first"], row["second"]) for row in _table(artifacts, "conflicts")]
+    sample = Sample(read_taxonomy(artifacts.stats), level, pairs)
+    files = shard_files(artifacts, "train")
+    total = min(rows, read_figures(artifacts.stats)["examples_by_split"]["train"])
+    with counting("explore", "titles", total) as progress:
+        for batch in read_examples(files, (TITLE, CATEGORIES), batch_size=_BATCH, rows=rows):
+            categories = batch[CATEGORIES]
+            titles = batch[TITLE].numpy().tolist()
+            sample.add(titles, categories.values.numpy(), categories.row_lengths().numpy())
+            progress(len(titles))
+    return sample
 
 
 class Sample:
