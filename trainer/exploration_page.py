@@ -64,17 +64,22 @@ def _tiles(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _levels(levels: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Return each level with its picture; levels of the same categories are drawn once."""
+    names: dict[str, list[str]] = {}
+    for level, rows in levels.items():
+        same = next((first for first in names if levels[first] == rows), level)
+        names.setdefault(same, []).append(level)
     return [
         {
-            "name": level,
-            "rows": rows,
-            "few": sum(row["titles"] < FEW_EXAMPLES for row in rows),
+            "name": " and ".join(of_level),
+            "rows": levels[level],
+            "few": sum(row["titles"] < FEW_EXAMPLES for row in levels[level]),
             "least": FEW_EXAMPLES,
-            "drawn": min(BARS, len(rows)),
-            "picture": Markup(plots.category_bars(rows[:BARS], f"level-{number}", level)),
+            "drawn": min(BARS, len(levels[level])),
+            "picture": Markup(plots.category_bars(levels[level][:BARS], f"level-{number}", level)),
         }
-        for number, (level, rows) in enumerate(levels.items())
-        if rows
+        for number, (level, of_level) in enumerate(names.items())
+        if levels[level]
     ]
 
 

@@ -74,7 +74,7 @@ def described(categories: int = 6, **more: Any) -> dict[str, Any]:
         "level": "main",
         "token_length": 12,
         "counts": {**counts, "repeats_in_other_categories": 77},
-        "levels": {"main": rows, "full": rows},
+        "levels": {"main": rows, "bottom": rows, "full": rows[1:]},
         "labels": [{"name": n, "train": 6, "valid": 2, "test": 2} for n in names],
         "words": [[n, 100 - n] for n in range(1, 60)],
         "conflicts": pairs,
@@ -92,7 +92,13 @@ def described(categories: int = 6, **more: Any) -> dict[str, Any]:
 
 def test_the_page_shows_counts_categories_words_conflicts_samples_and_rejects() -> None:
     html = render_exploration(described())
-    for words in ("1,000", "Level full: 6 categories", "a &lt;bad&gt; quote", "in &lt;both&gt;"):
+    for words in (
+        "1,000",
+        "Level main and bottom: 6 categories",
+        "Level full: 5 ",
+        "a &lt;bad&gt; quote",
+        "in &lt;both&gt;",
+    ):
         assert words in html
     for words in ("title of shelf_5", "6 have fewer than 10", "33.3%", "&lt;b&gt;"):
         assert words in html
@@ -112,7 +118,8 @@ def test_a_large_tree_stays_readable() -> None:
     html = render_exploration(described(523))
     open_part = re.sub(r"<details>.*?</details>", "", html, flags=re.S)
     assert open_part.count("<tr>") < 100
-    assert html.count("All 523") == 5  # two levels, boxes, parts, samples
+    assert html.count("All 523") == 4  # level main and bottom, boxes, parts, samples
+    assert "All 522 categories of level full" in html
     assert "All 522 pairs" in html
 
 
