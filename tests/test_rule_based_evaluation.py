@@ -1,4 +1,4 @@
-"""A model of several labels a title is evaluated on all nodes of the tree, from the command line."""
+"""A model of several labels a title is evaluated on all nodes of the tree, by the command line."""
 
 from __future__ import annotations
 
