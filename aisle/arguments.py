@@ -58,6 +58,11 @@ def _sample(command: argparse.ArgumentParser) -> None:
 
 
 def _stage(command: argparse.ArgumentParser) -> None:
+    _where(command)
+    command.add_argument("--force", action="store_true", help="make it anew even if it is finished")
+
+
+def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", default=_CONFIG, help=f"YAML file (default {_CONFIG})")
     command.add_argument(
         "--prefix",
@@ -73,7 +78,6 @@ def _stage(command: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="lay a value over the config, for example training.model=cnn; can be repeated",
     )
-    command.add_argument("--force", action="store_true", help="make it anew even if it is finished")
 
 
 def _preprocess(command: argparse.ArgumentParser) -> None:
@@ -84,6 +88,37 @@ def _preprocess(command: argparse.ArgumentParser) -> None:
 def _modelled(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="name of an export (default: the one the config names)")
     _stage(command)
+
+
+def _page(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", metavar="FOLDER", help="where to write (default: below the run)")
+    _where(command)
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--models", nargs="+", default=[], metavar="MODEL", help="names of exports (default: all)"
+    )
+    command.add_argument(
+        "--runs", nargs="+", default=[], metavar="RUN", help="other runs whose models stand beside"
+    )
+    _page(command)
+
+
+def _explore(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--rows",
+        type=_count,
+        default=200_000,
+        help="titles to read for box plots and samples (default 200000)",
+    )
+    _page(command)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a number of 1 or more, got {text!r}")
+    return int(text)
 
 
 def _predict(command: argparse.ArgumentParser) -> None:
@@ -130,6 +165,16 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
         "measure an exported model on the test part; write metrics.json and report.html",
         f"aisle evaluate --config {_CONFIG} --prefix out --run-id monday",
         _modelled,
+    ),
+    "report": (
+        "compare the evaluated models of one or more runs in one page",
+        f"aisle report --config {_CONFIG} --prefix out --run-id monday --runs sunday",
+        _report,
+    ),
+    "explore": (
+        "show a run's categories, titles, duplicates and conflicts in one page",
+        f"aisle explore --config {_CONFIG} --prefix out --run-id monday",
+        _explore,
     ),
     "predict": (
         "label a product dump with an exported model",

@@ -56,6 +56,23 @@ def evaluate(given: argparse.Namespace) -> Figures:
     return _evaluate(given, settings, artifacts, _model(given, settings))
 
 
+def report(given: argparse.Namespace) -> Figures:
+    from trainer.comparison import write_comparison
+
+    settings, artifacts = _setting(given)
+    runs = [artifacts, *(RunArtifacts(given.prefix, name) for name in given.runs)]
+    price = settings.evaluation.price_per_core_hour
+    return write_comparison(runs, given.models, given.out or artifacts.report, price)
+
+
+def explore(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from trainer.exploration import explore
+
+    return explore(settings, artifacts, given.out or artifacts.exploration, given.rows)
+
+
 def predict(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
     artifacts.predictions(given.dump_id)
@@ -181,6 +198,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "preprocess": preprocess,
     "train": train,
     "evaluate": evaluate,
+    "report": report,
+    "explore": explore,
     "predict": predict,
     "write-labels": write_labels,
     "run": run,

@@ -40,9 +40,10 @@ def _chain_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("dropped_conflicts", "unlabelled"):
         if counts[name]:
             yield name, _shown(counts[name])
-    yield f"accuracy, {figures['train']['model']}", _shown(scores["accuracy"])
-    for name, accuracy in scores["baselines"].items():
-        yield f"accuracy, {name}", _shown(accuracy)
+    main = "accuracy" if "accuracy" in scores else "micro_f1"
+    yield f"{_spoken(main)}, {figures['train']['model']}", _shown(scores[main])
+    for name, of_baseline in scores["baselines"].items():
+        yield f"{_spoken(main)}, {name}", _shown(of_baseline)
     if "predict" in figures:
         labels = figures["write-labels"]
         yield "products labelled", _shown(figures["predict"]["predictions"])
@@ -61,6 +62,10 @@ def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"{name}: {inner}", _shown(inner_value)
         elif not isinstance(value, list):
             yield name, _shown(value)
+
+
+def _spoken(key: str) -> str:
+    return key.replace("_", " ").replace(" f1", " F1")
 
 
 def _shown(value: object) -> str:

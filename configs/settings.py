@@ -179,9 +179,18 @@ class PreprocessSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """What the evaluation reports."""
+    """What the evaluation reports.
+
+    `threshold`: the score from which a label is an answer, where a title may have several; figures
+    at the best threshold of the valid part stand beside. `calibration_rows`: how many titles of the
+    valid part that threshold and the temperature are fitted on. `price_per_core_hour`: what a core
+    costs an hour, in any currency, for the cost of a million titles.
+    """
 
     top_k: Count = 3
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    calibration_rows: Count = 20_000
+    price_per_core_hour: Annotated[float, Field(ge=0.0)] = 0.05
     calibration_bins: Annotated[int, Field(ge=2)] = 15
     linear_baseline: bool = True
     baseline_rows: Count = 200_000

@@ -257,7 +257,11 @@ def _outcome(stage: str, shop: Shop) -> object:
         return _scores(Path(at.root, "exports"))
     if stage == "evaluate":
         metrics = json.loads(next(Path(at.root).glob("evaluation/*/metrics.json")).read_text())
-        metrics["context"].pop("seconds")
+        for timed in ("seconds", "speed"):
+            metrics["context"].pop(timed)
+        for figures in metrics["context"]["baselines"].values():
+            for timed in ("seconds", "titles_per_second"):
+                figures.pop(timed, None)
         return metrics
     if stage == "predict":
         return _without_manifest(at.predictions("night"))
