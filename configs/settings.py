@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.columns import ColumnFeatures, check_outputs, headers_of
+from configs.baselines import BaselineSettings
 from configs.models import ModelSettings
 from configs.section import (
     Count,
@@ -192,8 +193,7 @@ class EvaluationSettings(Section):
     calibration_rows: Count = 20_000
     price_per_core_hour: Annotated[float, Field(ge=0.0)] = 0.05
     calibration_bins: Annotated[int, Field(ge=2)] = 15
-    linear_baseline: bool = True
-    baseline_rows: Count = 200_000
+    baselines: BaselineSettings = BaselineSettings()
     batch_size: Count = 4096
 
 
