@@ -25,6 +25,7 @@ from configs.section import (
 )
 from configs.source import Quoting, SourceSettings
 from configs.training import TrainingSettings
+from configs.tuning import TuningSettings, check_tuning
 
 
 class Replacement(Section):
@@ -253,6 +254,7 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     models: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    tuning: TuningSettings = TuningSettings()
     dump: DumpSettings = DumpSettings()
     store: StoreSettings = StoreSettings()
     pipeline: RunnerSettings = RunnerSettings()
@@ -297,5 +299,15 @@ class Settings(Section):
             raise ValueError(
                 "training.objectives names rule_based, but objectives.rule_based is false: "
                 "preprocessing would write no examples of it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tuning_is_possible(self) -> Self:
+        check_tuning(self, self.tuning, self.training.model, self.training.answers)
+        if self.tuning.folds and self.tuning.folds > self.preprocess.num_shards:
+            raise ValueError(
+                f"tuning.folds is {self.tuning.folds}, but preprocess.num_shards is "
+                f"{self.preprocess.num_shards}: a fold is made of whole shards"
             )
         return self

@@ -1,0 +1,190 @@
+"""One trial of a search: fit with the values that it tries, fold by fold, and measure each fit."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from configs.artifacts import RunArtifacts
+from configs.errors import UsageError
+from configs.settings import Settings
+from configs.tuning import with_values
+from pipelines import storage
+from pipelines.stage import DISK_FULL
+from pipelines.statistics import read_figures
+from trainer.dataset import LABEL, read_examples, shard_files
+from trainer.metrics import classification_metrics
+from trainer.train import Cut, Fitted, fit_model, set_up
+
+RECORD = "record.json"
+_COUNTED_BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Runs trials on the examples of a run; `cuts` has one entry a fold, None for the whole."""
+
+    settings: Settings
+    artifacts: RunArtifacts
+    cuts: Sequence[Cut | None]
+    folder: str
+
+    def run(self, trial: str, values: Mapping[str, Any], epochs: int | None) -> dict[str, float]:
+        """Return the mean figures of the folds; folds that a killed process finished are kept."""
+        settings = tried(self.settings, values, epochs)
+        folds = [self._fold(trial, number, settings) for number in range(len(self.cuts))]
+        record = {"values": dict(values), "epochs_at_most": epochs, **_mean(folds), "folds": folds}
+        _write_json(f"{self.folder}/trial_{trial}/{RECORD}", record)
+        figures: dict[str, float] = record["figures"]
+        return figures
+
+    def _fold(self, trial: str, number: int, settings: Settings) -> dict[str, Any]:
+        folder = f"{self.folder}/trial_{trial}"
+        path = f"{folder}/fold-{number}.json"
+        if storage.exists(path):
+            return read_json(path)
+        title = f"tune, trial {int(trial) + 1}"
+        if len(self.cuts) > 1:
+            title += f", fold {number + 1} of {len(self.cuts)}"
+        keras.utils.clear_session()
+        checkpoints = f"{folder}/checkpoints-{number}"
+        with _failing_alone(checkpoints):
+            fitted = fit_model(
+                settings, self.artifacts, checkpoints, cut=self.cuts[number], title=title
+            )
+        found = {
+            "figures": measured(fitted, settings),
+            "epochs": len(fitted.history),
+            "parameters": fitted.model.count_params(),
+            "seconds": round(fitted.seconds, 3),
+        }
+        _write_json(path, found)
+        storage.remove_tree(checkpoints)
+        del fitted
+        gc.collect()
+        return found
+
+
+@contextlib.contextmanager
+def _failing_alone(checkpoints: str) -> Iterator[None]:
+    """Let values that cannot be fitted fail their trial, and no other; nothing of it is kept."""
+    try:
+        yield
+    except UsageError:
+        storage.remove_tree(checkpoints)
+        raise
+    except tf.errors.ResourceExhaustedError as error:
+        if DISK_FULL in str(error):
+            raise
+        storage.remove_tree(checkpoints)
+        raise UsageError("the model does not fit into the memory of this machine") from error
+
+
+def tried(settings: Settings, values: Mapping[str, Any], epochs: int | None) -> Settings:
+    """Return the settings of a trial: its values, and how many epochs it has at most."""
+    model = values.get("training.model", settings.training.model)
+    most = epochs or settings.tuning.epochs
+    return with_values(settings, {**values, **({f"models.{model}.epochs": most} if most else {})})
+
+
+def make_cuts(settings: Settings, artifacts: RunArtifacts) -> list[Cut | None]:
+    """Return the folds, cut from the train part by shards: shard i is validated on in fold i mod k.
+
+    A title's shard follows from its keyed hash, and a title is in one shard alone: so the folds
+    are a sound split, and nothing has to be preprocessed again. Raises `UsageError` where there
+    are too few shards.
+    """
+    folds = settings.tuning.folds
+    if folds is None:
+        return [None]
+    files = shard_files(artifacts, "train")
+    if folds > len(files):
+        raise UsageError(
+            f"tuning.folds is {folds}, but the train part has {len(files)} shards with examples; "
+            f"set it to {len(files)} or less, or preprocess with more preprocess.num_shards"
+        )
+    rows = [_rows_in(path) for path in files]
+    return [
+        Cut(
+            train_files=[path for place, path in enumerate(files) if place % folds != fold],
+            valid_files=files[fold::folds],
+            rows=sum(rows) - sum(rows[fold::folds]),
+        )
+        for fold in range(folds)
+    ]
+
+
+def check_possible(settings: Settings, artifacts: RunArtifacts) -> None:
+    """Raise `UsageError` for what would fail every trial, before the first."""
+    set_up(settings, artifacts)
+    rows = read_figures(artifacts.stats)["examples_by_split"]
+    if not rows["valid"] and settings.tuning.folds is None:
+        raise UsageError("tuning: the valid part holds no examples; set tuning.folds, say to 5")
+
+
+def measured(fitted: Fitted, settings: Settings) -> dict[str, float]:
+    """Return the figures of a fit on what it was validated on, each named `val_...`."""
+    setup = fitted.setup
+    labels, probabilities = _scored(fitted)
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    figures = classification_metrics(
+        labels,
+        order,
+        np.take_along_axis(probabilities, order, axis=1),
+        setup.labels.names,
+        top_k=1,
+        bins=settings.evaluation.calibration_bins,
+    )
+    best = max(fitted.history, key=lambda epoch: epoch["val_accuracy"])
+    kept = ("accuracy", "macro_f1", "weighted_f1", "expected_calibration_error")
+    return {"val_loss": best["val_loss"], **{f"val_{name}": figures[name] for name in kept}}
+
+
+def _scored(fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
+    setup, found = fitted.setup, []
+    for batch in read_examples(
+        setup.plan.valid_files,
+        (*setup.plan.features, *setup.labels.features),
+        batch_size=4096,
+        rows=setup.plan.validation_rows,
+    ).map(setup.plan.prepare):
+        label, counts = setup.labels(batch)
+        probabilities = tf.nn.softmax(tf.cast(fitted.model(batch, training=False), tf.float32))
+        kept = counts.numpy() > 0
+        found.append((label.numpy()[kept], probabilities.numpy()[kept]))
+    labels, probabilities = (np.concatenate(column) for column in zip(*found, strict=True))
+    return labels, probabilities
+
+
+def _mean(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names = folds[0]["figures"]
+    return {
+        "figures": {
+            name: float(np.mean([fold["figures"][name] for fold in folds])) for name in names
+        },
+        "epochs": float(np.mean([fold["epochs"] for fold in folds])),
+        "parameters": folds[0]["parameters"],
+        "seconds": round(sum(fold["seconds"] for fold in folds), 3),
+    }
+
+
+def _rows_in(path: str) -> int:
+    batches = read_examples([path], (LABEL,), batch_size=_COUNTED_BATCH)
+    return sum(len(batch[LABEL]) for batch in batches)
+
+
+def read_json(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(storage.read_bytes(path))
+    return found
+
+
+def _write_json(path: str, document: Mapping[str, Any]) -> None:
+    storage.write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
