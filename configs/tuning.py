@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
@@ -168,11 +169,18 @@ def put_values(document: Mapping[str, Any], values: Mapping[str, Any], drop: str
     return found
 
 
+def short_names(keys: Collection[str]) -> dict[str, str]:
+    """Name each key by its last part, or by its last two where several end alike."""
+    last = Counter(key.rpartition(".")[2] for key in keys)
+    parts = {key: key.split(".") for key in keys}
+    return {key: ".".join(own[-2:]) if last[own[-1]] > 1 else own[-1] for key, own in parts.items()}
+
+
 def _check_range(settings: BaseModel, key: str, values: Range, models: Sequence[Any]) -> None:
     root, _, rest = key.partition(".")
     if root not in TUNABLE:
         raise ValueError(
-            f"only {' and '.join(TUNABLE)} can be tuned; the rest is fixed when examples are written"
+            f"only {' and '.join(TUNABLE)} can be tuned; all else is fixed with the examples"
         )
     before = value_at(settings, key)
     if isinstance(before, BaseModel):

@@ -21,11 +21,12 @@ from pipelines import storage
 from pipelines.stage import DISK_FULL
 from pipelines.statistics import read_figures
 from trainer.dataset import LABEL, read_examples, shard_files
-from trainer.metrics import classification_metrics
+from trainer.figures import flat_figures
+from trainer.measure import Block, measure_exclusive
 from trainer.train import Cut, Fitted, fit_model, set_up
 
 RECORD = "record.json"
-_COUNTED_BATCH = 65_536
+_COUNTED_BATCH, _SCORED_BATCH = 65_536, 4096
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Trials:
         """Return the mean figures of the folds; folds that a killed process finished are kept."""
         settings = tried(self.settings, values, epochs)
         folds = [self._fold(trial, number, settings) for number in range(len(self.cuts))]
+        objective = self.settings.tuning.objective
+        if any(objective not in fold["figures"] for fold in folds):
+            raise UsageError(f"{objective} cannot be measured: no label is both present and absent")
         record = {"values": dict(values), "epochs_at_most": epochs, **_mean(folds), "folds": folds}
         _write_json(f"{self.folder}/trial_{trial}/{RECORD}", record)
         figures: dict[str, float] = record["figures"]
@@ -131,41 +135,38 @@ def check_possible(settings: Settings, artifacts: RunArtifacts) -> None:
 
 
 def measured(fitted: Fitted, settings: Settings) -> dict[str, float]:
-    """Return the figures of a fit on what it was validated on, each named `val_...`."""
-    setup = fitted.setup
-    labels, probabilities = _scored(fitted)
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    figures = classification_metrics(
-        labels,
-        order,
-        np.take_along_axis(probabilities, order, axis=1),
-        setup.labels.names,
-        top_k=1,
-        bins=settings.evaluation.calibration_bins,
-    )
+    """Return the figures of a fit on what it was validated on, as an evaluation has them.
+
+    Each is named `val_...`; `val_loss` is the loss that was trained, at the best epoch.
+    """
+    names = fitted.setup.labels.names
+    figures, _ = measure_exclusive([], _blocks(fitted), names, settings.evaluation)
     best = max(fitted.history, key=lambda epoch: epoch["val_accuracy"])
-    kept = ("accuracy", "macro_f1", "weighted_f1", "expected_calibration_error")
-    return {"val_loss": best["val_loss"], **{f"val_{name}": figures[name] for name in kept}}
+    found = {f"val_{name}": value for name, value in flat_figures(figures).items()}
+    return {"val_loss": best["val_loss"], **found}
 
 
-def _scored(fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
-    setup, found = fitted.setup, []
-    for batch in read_examples(
-        setup.plan.valid_files,
-        (*setup.plan.features, *setup.labels.features),
-        batch_size=4096,
-        rows=setup.plan.validation_rows,
-    ).map(setup.plan.prepare):
+def _blocks(fitted: Fitted) -> Iterator[Block]:
+    """Yield what the model says of the titles that it was validated on; the titles stay unread."""
+    setup = fitted.setup
+    features = (*setup.plan.features, *setup.labels.features)
+    rows = setup.plan.validation_rows
+    batches = read_examples(setup.plan.valid_files, features, batch_size=_SCORED_BATCH, rows=rows)
+    for batch in batches.map(setup.plan.prepare):
         label, counts = setup.labels(batch)
-        probabilities = tf.nn.softmax(tf.cast(fitted.model(batch, training=False), tf.float32))
+        logits = fitted.model(batch, training=False)
         kept = counts.numpy() > 0
-        found.append((label.numpy()[kept], probabilities.numpy()[kept]))
-    labels, probabilities = (np.concatenate(column) for column in zip(*found, strict=True))
-    return labels, probabilities
+        labels = label.numpy()[kept]
+        yield Block(
+            titles=np.full(len(labels), b""),
+            lengths=np.ones(len(labels), np.int64),
+            labels=labels,
+            probabilities=tf.nn.softmax(tf.cast(logits, tf.float32)).numpy()[kept],
+        )
 
 
 def _mean(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    names = folds[0]["figures"]
+    names = [n for n in folds[0]["figures"] if all(n in fold["figures"] for fold in folds)]
     return {
         "figures": {
             name: float(np.mean([fold["figures"][name] for fold in folds])) for name in names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,7 +17,7 @@ from configs.settings import Settings
 from configs.tuning import put_values
 from pipelines import storage
 from pipelines.stage import Manifest, Outcome, read_manifest, require_manifest, run_stage
-from trainer.search import EPOCHS, Tuner, is_sensible, make_tuner, most_epochs
+from trainer.search import EPOCHS, Tuner, is_sensible, make_tuner
 from trainer.trials import RECORD, Trials, check_possible, make_cuts, read_json
 from trainer.tuning_report import BEST, REPORT, TRIALS_CSV, TRIALS_JSON, csv_of, json_of, render
 
@@ -130,6 +129,7 @@ def _write_outcome(
     figures = {
         "search": settings.tuning.search,
         "objective": settings.tuning.objective,
+        "better": settings.tuning.better,
         "trials": len(rows),
         "failed": len(rows) - len(done),
         "best_trial": best["trial"],
@@ -180,7 +180,7 @@ def _record(state: str, trial: str) -> dict[str, Any]:
 
 
 def best_config(settings: Settings, best: Mapping[str, Any]) -> str:
-    """Return YAML that `aisle train --config` takes as it is: what was written, and the best values.
+    """Return YAML that `aisle train --config` takes as it is: the config, with the best values.
 
     Its epochs are those that the trial had at most: learning rates that fall do so over them.
     """
