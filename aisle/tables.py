@@ -43,11 +43,12 @@ def show_trials(figures: Mapping[str, Any]) -> None:
     rows.sort(key=lambda row: row["score"], reverse=figures["better"] == "max")
     keys = list(dict.fromkeys(key for row in rows for key in row["values"]))
     table = Table(title=f"tune: {figures['objective']}", title_justify="left")
-    for name in ("trial", figures["objective"], *short_names(keys).values(), "seconds"):
-        table.add_column(name, justify="right")
+    for name in ("trial", figures["objective"], *short_names(keys).values(), "epochs", "seconds"):
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows[:_SHOWN_TRIALS]:
         values = (_shown_value(row["values"].get(key)) for key in keys)
-        table.add_row(str(row["trial"]), f"{row['score']:.4f}", *values, _shown(row["seconds"]))
+        how_long = (f"{row['epochs']:g}", _shown(row["seconds"]))
+        table.add_row(str(row["trial"]), f"{row['score']:.4f}", *values, *how_long)
     console = _console()
     console.print(table)
     if len(figures["rows"]) > len(rows[:_SHOWN_TRIALS]):

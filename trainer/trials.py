@@ -26,6 +26,7 @@ from trainer.measure import Block, measure_exclusive
 from trainer.train import Cut, Fitted, fit_model, set_up
 
 RECORD = "record.json"
+_NO_FIGURES = ("examples", "temperature", "best_threshold")
 _COUNTED_BATCH, _SCORED_BATCH = 65_536, 4096
 
 
@@ -142,8 +143,11 @@ def measured(fitted: Fitted, settings: Settings) -> dict[str, float]:
     names = fitted.setup.labels.names
     figures, _ = measure_exclusive([], _blocks(fitted), names, settings.evaluation)
     best = max(fitted.history, key=lambda epoch: epoch["val_accuracy"])
-    found = {f"val_{name}": value for name, value in flat_figures(figures).items()}
-    return {"val_loss": best["val_loss"], **found}
+    found = flat_figures(figures)
+    return {
+        "val_loss": best["val_loss"],
+        **{f"val_{name}": value for name, value in found.items() if name not in _NO_FIGURES},
+    }
 
 
 def _blocks(fitted: Fitted) -> Iterator[Block]:

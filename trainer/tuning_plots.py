@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from configs.tuning import Range, TuningSettings
+from configs.tuning import Range, TuningSettings, short_names
 from trainer.drawing import BLUE, GREY, VERMILLION, WIDE, compact, picture, shorten
 
 Row = Mapping[str, Any]
@@ -32,20 +32,21 @@ def course_of(rows: Sequence[Row], tuning: TuningSettings, objective: str) -> st
         axes.scatter(numbers[place], scores[place], s=60, color=VERMILLION, zorder=4, label="best")
         axes.set(xlabel="trial", ylabel=objective)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(loc="lower right" if tuning.better == "max" else "upper right")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.2)
 
     return picture("course", f"{objective} trial by trial", (WIDE, 3.4), draw)
 
 
 def panels_of(rows: Sequence[Row], tuning: TuningSettings, objective: str) -> str:
     """Draw a panel for each range: its values, and the scores that trials had with them."""
-    lines = math.ceil(len(tuning.ranges) / _ABREAST)
+    lines, names = math.ceil(len(tuning.ranges) / _ABREAST), short_names(tuning.ranges)
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(lines, _ABREAST, squeeze=False, sharey=True).flatten()
         best = (max if tuning.better == "max" else min)(rows, key=lambda row: row["score"])
         for axes, (key, values) in zip(panels, tuning.ranges.items(), strict=False):
             _draw_panel(axes, key, values, rows, best)
+            axes.set_xlabel(shorten(names[key], 36))
         for axes in panels[len(tuning.ranges) :]:
             axes.set_visible(False)
         for axes in panels[::_ABREAST]:
@@ -62,7 +63,6 @@ def _draw_panel(axes: Any, key: str, values: Range, rows: Sequence[Row], best: R
     axes.scatter(
         places, [row["score"] for row in shown], s=26, color=colours, alpha=0.8, linewidth=0
     )
-    axes.set_xlabel(shorten(key, 38))
     if values.choices is not None:
         axes.set_xticks(range(len(values.choices)), [shorten(str(c), 14) for c in values.choices])
         axes.set_xlim(-0.5, len(values.choices) - 0.5)
