@@ -16,28 +16,33 @@ import tensorflow as tf
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.settings import Settings
+from configs.training import ObjectiveName
 from configs.tuning import with_values
 from pipelines import storage
 from pipelines.stage import DISK_FULL
-from pipelines.statistics import read_figures
-from trainer.dataset import LABEL, read_examples, shard_files
+from trainer.dataset import TITLE, read_examples, shard_files
 from trainer.figures import flat_figures
-from trainer.measure import Block, measure_exclusive
-from trainer.train import Cut, Fitted, fit_model, set_up
+from trainer.measure import Block, measure_exclusive, measure_rule_based
+from trainer.plan import Part
+from trainer.train import Cut, Cuts, Fitted, fit_model, set_up, whole
 
 RECORD = "record.json"
 _NO_FIGURES = ("examples", "temperature", "best_threshold")
-_COUNTED_BATCH, _SCORED_BATCH = 65_536, 4096
+_COUNTED_BATCH = 65_536
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Runs trials on the examples of a run; `cuts` has one entry a fold, None for the whole."""
+    """Runs trials on the examples of a run; `cuts` has one entry a fold, None for the whole.
+
+    `fitted_on` says what the checkpoints of a fit that was killed are of.
+    """
 
     settings: Settings
     artifacts: RunArtifacts
-    cuts: Sequence[Cut | None]
+    cuts: Sequence[Cuts | None]
     folder: str
+    fitted_on: Mapping[str, str]
 
     def run(self, trial: str, values: Mapping[str, Any], epochs: int | None) -> dict[str, float]:
         """Return the mean figures of the folds; folds that a killed process finished are kept."""
@@ -62,8 +67,9 @@ class Trials:
         keras.utils.clear_session()
         checkpoints = f"{folder}/checkpoints-{number}"
         with _failing_alone(checkpoints):
+            cuts = self.cuts[number]
             fitted = fit_model(
-                settings, self.artifacts, checkpoints, cut=self.cuts[number], title=title
+                settings, self.artifacts, checkpoints, self.fitted_on, cuts=cuts, title=title
             )
         found = {
             "figures": measured(fitted, settings),
@@ -100,17 +106,22 @@ def tried(settings: Settings, values: Mapping[str, Any], epochs: int | None) -> 
     return with_values(settings, {**values, **({f"models.{model}.epochs": most} if most else {})})
 
 
-def make_cuts(settings: Settings, artifacts: RunArtifacts) -> list[Cut | None]:
+def make_cuts(settings: Settings, artifacts: RunArtifacts) -> list[Cuts | None]:
     """Return the folds, cut from the train part by shards: shard i is validated on in fold i mod k.
 
     A title's shard follows from its keyed hash, and a title is in one shard alone: so the folds
-    are a sound split, and nothing has to be preprocessed again. Raises `UsageError` where there
-    are too few shards.
+    are a sound split, the same for both objectives, and nothing has to be preprocessed again.
+    Raises `UsageError` where there are too few shards.
     """
-    folds = settings.tuning.folds
-    if folds is None:
+    if settings.tuning.folds is None:
         return [None]
-    files = shard_files(artifacts, "train")
+    names = settings.training.objectives
+    of = {name: _folds_of(artifacts, name, settings.tuning.folds) for name in names}
+    return [{name: of[name][fold] for name in names} for fold in range(settings.tuning.folds)]
+
+
+def _folds_of(artifacts: RunArtifacts, objective: ObjectiveName, folds: int) -> list[Cut]:
+    files = shard_files(artifacts, "train", objective)
     if folds > len(files):
         raise UsageError(
             f"tuning.folds is {folds}, but the train part has {len(files)} shards with examples; "
@@ -130,43 +141,49 @@ def make_cuts(settings: Settings, artifacts: RunArtifacts) -> list[Cut | None]:
 def check_possible(settings: Settings, artifacts: RunArtifacts) -> None:
     """Raise `UsageError` for what would fail every trial, before the first."""
     set_up(settings, artifacts)
-    rows = read_figures(artifacts.stats)["examples_by_split"]
-    if not rows["valid"] and settings.tuning.folds is None:
+    if (
+        settings.tuning.folds is None
+        and not whole(artifacts, settings.training.answers).valid_files
+    ):
         raise UsageError("tuning: the valid part holds no examples; set tuning.folds, say to 5")
 
 
 def measured(fitted: Fitted, settings: Settings) -> dict[str, float]:
     """Return the figures of a fit on what it was validated on, as an evaluation has them.
 
-    Each is named `val_...`; `val_loss` is the loss that was trained, at the best epoch.
+    Each is named `val_...`. They are those of the objective that answers; `val_loss` is the loss
+    that was trained, at the best epoch.
     """
-    names = fitted.setup.labels.names
-    figures, _ = measure_exclusive([], _blocks(fitted), names, settings.evaluation)
-    best = max(fitted.history, key=lambda epoch: epoch["val_accuracy"])
+    plan = fitted.setup.plan
+    part = next(part for part in plan.parts if part.objective.name == plan.answers)
+    measure = {"exclusive": measure_exclusive, "rule_based": measure_rule_based}[plan.answers]
+    figures, _ = measure([], _blocks(fitted, part), part.objective.names, settings.evaluation)
     found = flat_figures(figures)
     return {
-        "val_loss": best["val_loss"],
+        "val_loss": fitted.best["val_loss"],
         **{f"val_{name}": value for name, value in found.items() if name not in _NO_FIGURES},
     }
 
 
-def _blocks(fitted: Fitted) -> Iterator[Block]:
+def _blocks(fitted: Fitted, part: Part) -> Iterator[Block]:
     """Yield what the model says of the titles that it was validated on; the titles stay unread."""
-    setup = fitted.setup
-    features = (*setup.plan.features, *setup.labels.features)
-    rows = setup.plan.validation_rows
-    batches = read_examples(setup.plan.valid_files, features, batch_size=_SCORED_BATCH, rows=rows)
-    for batch in batches.map(setup.plan.prepare):
-        label, counts = setup.labels(batch)
-        logits = fitted.model(batch, training=False)
-        kept = counts.numpy() > 0
-        labels = label.numpy()[kept]
-        yield Block(
-            titles=np.full(len(labels), b""),
-            lengths=np.ones(len(labels), np.int64),
-            labels=labels,
-            probabilities=tf.nn.softmax(tf.cast(logits, tf.float32)).numpy()[kept],
-        )
+    plan, objective = fitted.setup.plan, part.objective
+    for features, targets in plan.validation(part):
+        logits = plan.heads.logits_of(objective.name, fitted.model(features, training=False))
+        probabilities = objective.probabilities(logits).numpy()
+        lengths, labels = _truth(targets[objective.name])
+        kept = lengths > 0
+        titles = np.full(int(kept.sum()), b"")
+        yield Block(titles, lengths[kept], labels, probabilities[kept])
+
+
+def _truth(targets: Mapping[str, tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many labels each title has, int [n], and these, flat."""
+    if "nodes" in targets:
+        nodes = targets["nodes"].numpy() > 0
+        return nodes.sum(axis=1), np.nonzero(nodes)[1]
+    lengths = (targets["counts"].numpy() > 0).astype(np.int64)
+    return lengths, targets["label"].numpy()[lengths > 0]
 
 
 def _mean(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -182,8 +199,8 @@ def _mean(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _rows_in(path: str) -> int:
-    batches = read_examples([path], (LABEL,), batch_size=_COUNTED_BATCH)
-    return sum(len(batch[LABEL]) for batch in batches)
+    batches = read_examples([path], (TITLE,), batch_size=_COUNTED_BATCH)
+    return sum(len(batch[TITLE]) for batch in batches)
 
 
 def read_json(path: str) -> dict[str, Any]:

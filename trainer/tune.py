@@ -51,7 +51,7 @@ def tune(
         if force:
             storage.remove_tree(state)
         storage.write_bytes(f"{state}/{_BEGUN_ON}", shape.encode())
-        tuner, seconds = _search(settings, artifacts, state)
+        tuner, seconds = _search(settings, artifacts, state, {"search": shape})
         return _write_outcome(settings, tuner, state, f"{work}/tuning", home, seconds)
 
     return run_stage(
@@ -94,9 +94,12 @@ def _check_begun(state: str, shape: str, force: bool) -> None:
     )
 
 
-def _search(settings: Settings, artifacts: RunArtifacts, state: str) -> tuple[Tuner, float]:
+def _search(
+    settings: Settings, artifacts: RunArtifacts, state: str, fitted_on: Mapping[str, str]
+) -> tuple[Tuner, float]:
     """Run trials until the budget is spent; return the tuner and the seconds of all trials."""
-    trials = Trials(settings, artifacts, make_cuts(settings, artifacts), f"{state}/trials")
+    cuts = make_cuts(settings, artifacts)
+    trials = Trials(settings, artifacts, cuts, f"{state}/trials", fitted_on)
     started = time.monotonic()
     limit, before = settings.tuning.seconds, 0.0
 
