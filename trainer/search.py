@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
@@ -45,8 +46,7 @@ class _Durable(keras_tuner.Oracle):
         about to begin, and is drawn again.
         """
         super().reload()
-        for unknown in set(self.trials) - set(self.start_order):
-            del self.trials[unknown]
+        self.trials = {name: self.trials[name] for name in self.start_order}
 
 
 class RandomSearch(_Durable, keras_tuner.oracles.RandomSearchOracle):
@@ -62,6 +62,12 @@ class Hyperband(_Durable, keras_tuner.oracles.HyperbandOracle):
 
 class Bayesian(_Durable, keras_tuner.oracles.BayesianOptimizationOracle):
     """Draws a trial where a Gaussian process over those before expects, or hopes for, the best."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Draw by the seed and the trial's number: keras-tuner does not keep where chance was."""
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        found: dict[str, Any] = super().populate_space(trial_id)
+        return found
 
 
 class Tuner(BaseTuner):

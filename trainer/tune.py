@@ -105,7 +105,8 @@ def _search(
 
     def is_over() -> bool:
         _check_any_succeeds(tuner)
-        return limit is not None and before + time.monotonic() - started >= limit
+        spent = before + time.monotonic() - started
+        return limit is not None and bool(tuner.oracle.end_order) and spent >= limit
 
     tuner = make_tuner(settings, trials.folder, trials.run, is_over)
     before = sum(_record(state, trial).get("seconds", 0.0) for trial in tuner.oracle.trials)
