@@ -32,6 +32,8 @@ RunTrial = Callable[[str, Mapping[str, Any], int | None], Mapping[str, float]]
 class _Durable(keras_tuner.Oracle):
     """An oracle whose files are whole after a kill, and that forgets no trial and invents none."""
 
+    trials: dict[str, Trial]
+
     def save(self) -> None:
         storage.write_bytes(self._get_oracle_fname(), json.dumps(self.get_state()).encode())
 
