@@ -304,10 +304,5 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _tuning_is_possible(self) -> Self:
-        check_tuning(self, self.tuning, self.training.model, self.training.answers)
-        if self.tuning.folds and self.tuning.folds > self.preprocess.num_shards:
-            raise ValueError(
-                f"tuning.folds is {self.tuning.folds}, but preprocess.num_shards is "
-                f"{self.preprocess.num_shards}: a fold is made of whole shards"
-            )
+        check_tuning(self, self.tuning)
         return self

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from configs.errors import UsageError
 from configs.section import Count, Positive, Section
 
 Direction = Literal["max", "min"]
@@ -118,9 +119,9 @@ def objectives_of(answers: str) -> tuple[str, ...]:
     return tuple(f"val_{name}" for name in (*_OF_BOTH, *own))
 
 
-def check_tuning(settings: BaseModel, tuning: TuningSettings, model: str, answers: str) -> None:
-    """Raise `ValueError`, which begins with the key's path, for what cannot be searched."""
-    known = objectives_of(answers)
+def check_tuning(settings: BaseModel, tuning: TuningSettings) -> None:
+    """Raise `ValueError`, which begins with the key's path, for what can never be searched."""
+    known = dict.fromkeys((*objectives_of("exclusive"), *objectives_of("rule_based")))
     if tuning.objective not in known:
         raise ValueError(
             f"tuning.objective: unknown metric {tuning.objective!r}; known here: {', '.join(known)}"
@@ -129,12 +130,40 @@ def check_tuning(settings: BaseModel, tuning: TuningSettings, model: str, answer
     if own_epochs and (tuning.epochs or tuning.search == "hyperband"):
         taker = "tuning.epochs" if tuning.epochs else "Hyperband"
         raise ValueError(f"tuning.ranges.{own_epochs[0]}: {taker} says how many; leave one out")
-    models = tuning.ranges[MODEL].values if MODEL in tuning.ranges else [model]
     for key, values in tuning.ranges.items():
         try:
-            _check_range(settings, key, values, models)
+            _check_range(settings, key, values)
         except ValueError as error:
             raise ValueError(f"tuning.ranges.{key}: {error}") from error
+
+
+def check_search(tuning: TuningSettings, model: str, answers: str) -> None:
+    """Raise `UsageError` where there is nothing to search, or the search would have no end.
+
+    Unlike `check_tuning` this is asked when the search begins: the ranges of one model may stand
+    in a config by which another is trained.
+    """
+    if not tuning.ranges:
+        raise UsageError(
+            "tuning.ranges: nothing to tune; name a setting and its values, for example "
+            "models.bag_of_ngrams.learning_rate: {min: 0.1, max: 1.0, scale: log}"
+        )
+    if tuning.search != "hyperband" and tuning.trials is None and tuning.seconds is None:
+        raise UsageError(f"tuning: a {tuning.search} search has no end; give trials or seconds")
+    known = objectives_of(answers)
+    if tuning.objective not in known:
+        raise UsageError(
+            f"tuning.objective: {tuning.objective} is not measured where {answers} is learned; "
+            f"known here: {', '.join(known)}"
+        )
+    models = tuning.ranges[MODEL].values if MODEL in tuning.ranges else [model]
+    for key in tuning.ranges:
+        root, _, rest = key.partition(".")
+        if root == "models" and rest.partition(".")[0] not in models:
+            raise UsageError(
+                f"tuning.ranges.{key}: training.model is {' or '.join(map(str, models))}, so it "
+                "changes nothing; leave it out, or name the model"
+            )
 
 
 def value_at(settings: BaseModel, key: str) -> Any:
@@ -176,8 +205,8 @@ def short_names(keys: Collection[str]) -> dict[str, str]:
     return {key: ".".join(own[-2:]) if last[own[-1]] > 1 else own[-1] for key, own in parts.items()}
 
 
-def _check_range(settings: BaseModel, key: str, values: Range, models: Sequence[Any]) -> None:
-    root, _, rest = key.partition(".")
+def _check_range(settings: BaseModel, key: str, values: Range) -> None:
+    root = key.partition(".")[0]
     if root not in TUNABLE:
         raise ValueError(
             f"only {' and '.join(TUNABLE)} can be tuned; all else is fixed with the examples"
@@ -185,9 +214,6 @@ def _check_range(settings: BaseModel, key: str, values: Range, models: Sequence[
     before = value_at(settings, key)
     if isinstance(before, BaseModel):
         raise ValueError("it is a section, not a value; name a key in it")
-    family = rest.partition(".")[0]
-    if root == "models" and family not in models:
-        raise ValueError(f"training.model is {' or '.join(map(str, models))}: it changes nothing")
     for value in values.values:
         for problem in _problems(settings, key, value):
             raise ValueError(problem)

@@ -20,7 +20,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from configs.errors import UsageError
 from configs.settings import Settings
-from configs.tuning import MODEL, Range, TuningSettings, value_at, with_values
+from configs.tuning import MODEL, Range, value_at, with_values
 from pipelines import storage
 
 EPOCHS = "tuner/epochs"  # keras-tuner's name for how many epochs Hyperband gives a trial
@@ -196,14 +196,3 @@ def most_epochs(settings: Settings) -> int:
     """Return how many epochs a trial has at most, as far as the settings say."""
     family = getattr(settings.models, settings.training.model)
     return settings.tuning.epochs or family.epochs
-
-
-def is_sensible(tuning: TuningSettings) -> None:
-    """Raise `UsageError` where there is nothing to search, or the search would have no end."""
-    if not tuning.ranges:
-        raise UsageError(
-            "tuning.ranges: nothing to tune; name a setting and its values, for example "
-            "models.bag_of_ngrams.learning_rate: {min: 0.1, max: 1.0, scale: log}"
-        )
-    if tuning.search != "hyperband" and tuning.trials is None and tuning.seconds is None:
-        raise UsageError(f"tuning: a {tuning.search} search has no end; give trials or seconds")

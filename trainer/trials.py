@@ -151,8 +151,8 @@ def check_possible(settings: Settings, artifacts: RunArtifacts) -> None:
 def measured(fitted: Fitted, settings: Settings) -> dict[str, float]:
     """Return the figures of a fit on what it was validated on, as an evaluation has them.
 
-    Each is named `val_...`. They are those of the objective that answers; `val_loss` is the loss
-    that was trained, at the best epoch.
+    Each is named `val_...`, and is of the objective that answers. Those that the training loop
+    found at the best epoch are among them: `val_loss` is the loss that was trained.
     """
     plan = fitted.setup.plan
     part = next(part for part in plan.parts if part.objective.name == plan.answers)
@@ -160,7 +160,7 @@ def measured(fitted: Fitted, settings: Settings) -> dict[str, float]:
     figures, _ = measure([], _blocks(fitted, part), part.objective.names, settings.evaluation)
     found = flat_figures(figures)
     return {
-        "val_loss": fitted.best["val_loss"],
+        **{name: value for name, value in fitted.best.items() if name.startswith("val_")},
         **{f"val_{name}": value for name, value in found.items() if name not in _NO_FIGURES},
     }
 

@@ -14,10 +14,10 @@ from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint, parse_settings
 from configs.settings import Settings
-from configs.tuning import put_values
+from configs.tuning import check_search, put_values
 from pipelines import storage
 from pipelines.stage import Manifest, Outcome, read_manifest, require_manifest, run_stage
-from trainer.search import EPOCHS, Tuner, is_sensible, make_tuner
+from trainer.search import EPOCHS, Tuner, make_tuner
 from trainer.trials import RECORD, Trials, check_possible, make_cuts, read_json
 from trainer.tuning_report import BEST, REPORT, TRIALS_CSV, TRIALS_JSON, csv_of, json_of, render
 
@@ -39,7 +39,7 @@ def tune(
     given a larger budget. Raises `UsageError` where preprocessing is not finished, there is
     nothing to search, or every trial failed.
     """
-    is_sensible(settings.tuning)
+    check_search(settings.tuning, settings.training.model, settings.training.answers)
     examples = require_manifest(artifacts.tfrecords, "preprocess")
     check_possible(settings, artifacts)
     name = name or search_name(settings)

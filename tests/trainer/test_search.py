@@ -14,7 +14,7 @@ from configs.errors import UsageError
 from configs.loading import load_settings
 from configs.settings import Settings
 from pipelines import storage
-from trainer.search import Tuner, is_sensible, make_tuner
+from trainer.search import Tuner, make_tuner
 
 CONFIG = Path(__file__).parents[2] / "configs" / "amazon_ads.yaml"
 BAG = "models.bag_of_ngrams"
@@ -189,12 +189,3 @@ def test_a_trial_that_cannot_be_fitted_fails_alone_and_an_error_of_ours_stops(
 
     with pytest.raises(ZeroDivisionError):
         tuner_in(tmp_path / "broken", settings, broken).search()
-
-
-def test_nothing_to_search_or_no_end_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"tuning\.ranges: nothing to tune; name a setting"):
-        is_sensible(load_settings(CONFIG, ["tuning.trials=3"]).tuning)
-    with pytest.raises(UsageError, match="a random search has no end; give trials or seconds"):
-        is_sensible(settings_of("random").tuning)
-    is_sensible(settings_of("hyperband").tuning)
-    is_sensible(settings_of("bayesian", seconds=60.0).tuning)
