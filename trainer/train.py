@@ -139,6 +139,10 @@ class Fitted:
     history: list[dict[str, float]]
     seconds: float
 
+    @property
+    def parameters(self) -> int:
+        return sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
+
 
 def fit_model(
     settings: Settings,
@@ -178,7 +182,7 @@ def _train(
     model, setup = fitted.model, fitted.setup
     figures = {
         "model": hparams_id(settings),
-        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
+        "parameters": fitted.parameters,
         "classes": setup.shape.classes,
         "fit_seconds": round(fitted.seconds, 3),
         **{name: value for name, value in fitted.best.items() if name.startswith("val_")},

@@ -74,7 +74,7 @@ class Trials:
         found = {
             "figures": measured(fitted, settings),
             "epochs": len(fitted.history),
-            "parameters": fitted.model.count_params(),
+            "parameters": fitted.parameters,
             "seconds": round(fitted.seconds, 3),
         }
         _write_json(path, found)
@@ -110,8 +110,9 @@ def make_cuts(settings: Settings, artifacts: RunArtifacts) -> list[Cuts | None]:
     """Return the folds, cut from the train part by shards: shard i is validated on in fold i mod k.
 
     A title's shard follows from its keyed hash, and a title is in one shard alone: so the folds
-    are a sound split, the same for both objectives, and nothing has to be preprocessed again.
-    Raises `UsageError` where there are too few shards.
+    are a sound split, the same for both objectives, and nothing has to be preprocessed again; what
+    preprocessing learned of all titles (which words and n-grams there are) holds no label. Raises
+    `UsageError` where there are too few shards.
     """
     if settings.tuning.folds is None:
         return [None]
