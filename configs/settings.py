@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.baselines import BaselineSettings
+from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import ModelSettings
 from configs.section import (
     Count,

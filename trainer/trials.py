@@ -134,6 +134,7 @@ def _folds_of(artifacts: RunArtifacts, objective: ObjectiveName, folds: int) -> 
             train_files=[path for place, path in enumerate(files) if place % folds != fold],
             valid_files=files[fold::folds],
             rows=sum(rows) - sum(rows[fold::folds]),
+            valid_rows=sum(rows[fold::folds]),
         )
         for fold in range(folds)
     ]
