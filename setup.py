@@ -32,6 +32,7 @@ REQUIRES = [
     "isal>=1.7,<2",
     "jinja2>=3.1,<4",
     "keras>=3.15,<4",
+    "keras-tuner>=1.4.8,<2",
     "markupsafe>=3,<4",
     "matplotlib>=3.10,<4",
     "numpy>=2,<2.5",

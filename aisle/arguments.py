@@ -121,6 +121,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _tune(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--name", help="name of the search (default: from the config)")
+    _stage(command)
+
+
 def _predict(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dump", required=True, help="CSV, TSV, JSON lines or Parquet file")
     command.add_argument("--dump-id", required=True, help="name of the dump: predictions/<dump-id>")
@@ -160,6 +165,11 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
         "fit the model that the config names, and export it",
         f"aisle train --config {_CONFIG} --prefix out --run-id monday --set training.model=cnn",
         _stage,
+    ),
+    "tune": (
+        "search the ranges in the config; write the best values back as a config",
+        f"aisle tune --config {_CONFIG} --prefix out --run-id monday --set tuning.trials=20",
+        _tune,
     ),
     "evaluate": (
         "measure an exported model on the test part; write metrics.json and report.html",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aisle.tables import show_chain, show_figures
+from aisle.tables import show_chain, show_figures, show_trials
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from configs.settings import Settings
@@ -24,6 +24,8 @@ def run_command(given: argparse.Namespace) -> int:
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
     if given.command == "run":
         show_chain(figures)
+    elif given.command == "tune":
+        show_trials(figures)
     else:
         show_figures(given.command, figures)
     if given.json:
@@ -49,6 +51,14 @@ def preprocess(given: argparse.Namespace) -> Figures:
 def train(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
     return _train(given, settings, artifacts)
+
+
+def tune(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from trainer.tune import tune
+
+    return _figures(tune(settings, artifacts, given.name, force=given.force))
 
 
 def evaluate(given: argparse.Namespace) -> Figures:
@@ -197,6 +207,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "sample": sample,
     "preprocess": preprocess,
     "train": train,
+    "tune": tune,
     "evaluate": evaluate,
     "report": report,
     "explore": explore,

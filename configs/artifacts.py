@@ -110,6 +110,13 @@ class RunArtifacts:
     def evaluation(self, hparams_id: str) -> str:
         return f"{self.evaluations}/{check_name('hparams id', hparams_id)}"
 
+    def tuning(self, name: str) -> str:
+        return f"{self.root}/tuning/{check_name('name of a search', name)}"
+
+    def search(self, name: str) -> str:
+        """Where a search keeps its trials, so that it can go on; the outcome is in `tuning`."""
+        return f"{self.root}/searches/{check_name('name of a search', name)}"
+
     def predictions(self, dump_id: str) -> str:
         return f"{self.root}/predictions/{check_name('dump id', dump_id)}"
 

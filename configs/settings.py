@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from configs.baselines import BaselineSettings
 from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import FitSettings, ModelSettings
 from configs.section import (
@@ -24,6 +25,7 @@ from configs.section import (
 )
 from configs.source import Quoting, SourceSettings
 from configs.training import TrainingSettings
+from configs.tuning import TuningSettings, check_tuning
 
 
 class Replacement(Section):
@@ -192,8 +194,7 @@ class EvaluationSettings(Section):
     calibration_rows: Count = 20_000
     price_per_core_hour: Annotated[float, Field(ge=0.0)] = 0.05
     calibration_bins: Annotated[int, Field(ge=2)] = 15
-    linear_baseline: bool = True
-    baseline_rows: Count = 200_000
+    baselines: BaselineSettings = BaselineSettings()
     batch_size: Count = 4096
 
 
@@ -253,6 +254,7 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     models: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    tuning: TuningSettings = TuningSettings()
     dump: DumpSettings = DumpSettings()
     store: StoreSettings = StoreSettings()
     pipeline: RunnerSettings = RunnerSettings()
@@ -309,4 +311,9 @@ class Settings(Section):
                 f"models.{name} needs features.tokens.length of {model.least_length} or more, "
                 f"got {length}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tuning_is_possible(self) -> Self:
+        check_tuning(self, self.tuning)
         return self

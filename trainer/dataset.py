@@ -12,10 +12,7 @@ from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
 LABELS = "labels"
-<<<<<<< HEAD
 OTHER_NUMBER = "there are not as many examples as preprocessing counted"
-=======
->>>>>>> reports
 # Examples go through the readers in blocks: one by one costs more than inflating them.
 _BLOCK_ROWS = 64
 _SPECS: dict[str, object] = {

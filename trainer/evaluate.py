@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from configs.artifacts import RunArtifacts, Split
+from configs.artifacts import SPLITS, RunArtifacts, Split
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.stage import Outcome, read_manifest, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_taxonomy
-from trainer.baselines import linear_accuracy
+from trainer.baselines import measured_baselines
 from trainer.dataset import TITLE, read_examples, shard_files
 from trainer.figures import MAIN_FIGURE, flat_figures
 from trainer.labels import LabelReader
 from trainer.measure import measure_exclusive, measure_rule_based
 from trainer.report import render_report
 from trainer.scoring import (
+    COUNTED,
     NodeLabels,
     OneLabel,
     ScoredPart,
@@ -113,17 +114,23 @@ def _baselines(
     settings: Settings, artifacts: RunArtifacts, truth: Truth, metrics: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Return the figures that cheap methods reach on the test part, by their names."""
-    rows = settings.evaluation.baseline_rows
-    counts = label_counts(shard_files(artifacts, "train", truth.objective), truth, rows)
+    own = settings.evaluation.baselines
+    files = {split: _files(artifacts, truth, split) for split in SPLITS}
+    counts = label_counts(files["train"], truth, own.rows)
     support = np.array([row["support"] for row in metrics["per_class"]])
     if truth.objective == "rule_based":
-        return {"most frequent labels": most_frequent(support, metrics["examples"], counts)}
-    found = {"majority class": {"accuracy": float(support[counts.argmax()] / support.sum())}}
-    if settings.evaluation.linear_baseline and np.count_nonzero(counts) > 1:
-        train, test = (_labelled(artifacts, truth, part, rows) for part in ("train", "test"))
-        accuracy = linear_accuracy(train, test, settings.training.seed)
-        found[f"linear model, {len(train[0]):,} titles"] = {"accuracy": accuracy}
-    return found
+        found = {"most frequent labels": most_frequent(support, metrics["examples"], counts)}
+    else:
+        share = float(support[counts.argmax()] / support.sum())
+        found = {"majority class": {"accuracy": share}}
+    return found | measured_baselines(settings.evaluation, files, truth, settings.training.seed)
+
+
+def _files(artifacts: RunArtifacts, truth: Truth, split: Split) -> list[str]:
+    """Return the shards of a part; none where the valid part is empty, as it may be."""
+    if split == "valid" and not read_figures(artifacts.stats)[COUNTED[truth.objective]][split]:
+        return []
+    return shard_files(artifacts, split, truth.objective)
 
 
 def most_frequent(support: np.ndarray, examples: int, train_counts: np.ndarray) -> dict[str, float]:
@@ -135,20 +142,6 @@ def most_frequent(support: np.ndarray, examples: int, train_counts: np.ndarray) 
     hits = support[np.argsort(-train_counts, kind="stable")]
     micro_f1 = 2.0 * hits[:given].sum() / (given * examples + support.sum())
     return {"micro_f1": float(micro_f1), "precision_at_1": float(hits[0] / examples)}
-
-
-def _labelled(
-    artifacts: RunArtifacts, truth: Truth, split: Split, rows: int
-) -> tuple[list[str], np.ndarray]:
-    """Return the first titles of a part and their labels; the shards are in chance order."""
-    titles, labels = [], []
-    files = shard_files(artifacts, split)
-    for batch in read_examples(files, (TITLE, *truth.features), batch_size=8192, rows=rows):
-        lengths, of_batch = truth(batch)
-        titles.append(batch[TITLE].numpy()[lengths > 0])
-        labels.append(of_batch)
-    decoded = [title.decode("utf-8", "replace") for title in np.concatenate(titles).tolist()]
-    return decoded, np.concatenate(labels)
 
 
 def _speed(

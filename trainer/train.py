@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.models import FitSettings
 from configs.settings import Settings
-from configs.training import TrainingSettings
+from configs.training import ObjectiveName, TrainingSettings
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
@@ -109,7 +109,9 @@ def train_fingerprint(settings: Settings) -> str:
 
 
 @dataclass(frozen=True)
-class _Setup:
+class Setup:
+    """A family, and what it is to be fitted on."""
+
     family: Family
     taxonomy: Taxonomy
     plan: FitPlan
@@ -117,10 +119,48 @@ class _Setup:
     words: KnownWords
 
 
-def _train(
-    settings: Settings, artifacts: RunArtifacts, examples: Manifest, checkpoints: str, export: str
-) -> dict[str, Any]:
-    setup = _set_up(settings, artifacts)
+@dataclass(frozen=True)
+class Cut:
+    """Shards to fit on and shards to validate on, and how many examples there are in each."""
+
+    train_files: Sequence[str]
+    valid_files: Sequence[str]
+    rows: int
+    valid_rows: int
+
+
+Cuts = Mapping[ObjectiveName, Cut]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model at its best epoch, how it was set up, and what that epoch and every one gave."""
+
+    model: keras.Model
+    setup: Setup
+    best: dict[str, float]
+    history: list[dict[str, float]]
+    seconds: float
+
+    @property
+    def parameters(self) -> int:
+        return sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
+
+
+def fit_model(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    checkpoints: str,
+    fitted_on: Mapping[str, str],
+    *,
+    cuts: Cuts | None = None,
+    title: str = "train",
+) -> Fitted:
+    """Fit the model that the settings name; go on from `checkpoints` if something is there.
+
+    `cuts` may say which shards, in place of the run's own two parts.
+    """
+    setup = set_up(settings, artifacts, cuts)
     strategy = _strategy(settings.training.devices)
     keras.utils.set_random_seed(settings.training.seed)
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
@@ -132,18 +172,25 @@ def _train(
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
     total = setup.plan.all_steps * setup.plan.batch_size
-    fitted_on = _fitted_on(settings, examples)
-    with counting("train", "titles", total) as progress:
+    with counting(title, "titles", total) as progress:
         fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, fitted_on)
         history = fit.run(progress)
+    return Fitted(model, setup, fit.best, history, time.perf_counter() - started)
+
+
+def _train(
+    settings: Settings, artifacts: RunArtifacts, examples: Manifest, checkpoints: str, export: str
+) -> dict[str, Any]:
+    fitted = fit_model(settings, artifacts, checkpoints, _fitted_on(settings, examples))
+    model, setup = fitted.model, fitted.setup
     figures = {
         "model": hparams_id(settings),
-        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
+        "parameters": fitted.parameters,
         "classes": setup.shape.classes,
-        "fit_seconds": round(time.perf_counter() - started, 3),
-        **{name: value for name, value in fit.best.items() if name.startswith("val_")},
-        "epochs": len(history),
-        "history": history,
+        "fit_seconds": round(fitted.seconds, 3),
+        **{name: value for name, value in fitted.best.items() if name.startswith("val_")},
+        "epochs": len(fitted.history),
+        "history": fitted.history,
         **(setup.words.figures if TOKENS in setup.family.features else {}),
     }
     classifier = TitleClassifier(
@@ -162,7 +209,7 @@ def _train(
     return figures
 
 
-def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
+def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None) -> Setup:
     hyper, training = hyper_parameters(settings), settings.training
     family = FAMILIES[training.model]
     _check_abilities(settings, family)
@@ -177,7 +224,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
         vectors=words.vectors,
     )
-    parts = tuple(_part(artifacts, objective) for objective in heads.objectives)
+    parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
     rows = max(part.rows for part in parts)
     joint = training.joint
     plan = FitPlan(
@@ -199,7 +246,7 @@ def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
     )
-    return _Setup(family, taxonomy, plan, shape, words)
+    return Setup(family, taxonomy, plan, shape, words)
 
 
 def _check_abilities(settings: Settings, family: Family) -> None:
@@ -227,15 +274,21 @@ def _pretrain_epochs(training: TrainingSettings, hyper: FitSettings) -> int:
     return training.joint.pretrain_epochs
 
 
-def _part(artifacts: RunArtifacts, objective: Objective) -> Part:
-    key = "examples_by_split" if objective.name == "exclusive" else "rule_based_by_split"
+def _part(artifacts: RunArtifacts, objective: Objective, cuts: Cuts) -> Part:
+    cut = cuts.get(objective.name) or whole(artifacts, objective.name)
+    return Part(objective, cut.train_files, cut.valid_files, cut.rows, cut.valid_rows)
+
+
+def whole(artifacts: RunArtifacts, objective: ObjectiveName) -> Cut:
+    """Return the run's own parts of an objective; the valid one may be empty."""
+    key = "examples_by_split" if objective == "exclusive" else "rule_based_by_split"
     rows = read_figures(artifacts.stats)[key]
-    train_files = shard_files(artifacts, "train", objective.name)
-    valid_files = shard_files(artifacts, "valid", objective.name) if rows["valid"] else []
-    return Part(objective, train_files, valid_files, rows["train"], rows["valid"])
+    valid_files = shard_files(artifacts, "valid", objective) if rows["valid"] else []
+    train_files = shard_files(artifacts, "train", objective)
+    return Cut(train_files, valid_files, rows["train"], rows["valid"])
 
 
-def _built(setup: _Setup, settings: FitSettings) -> keras.Model:
+def _built(setup: Setup, settings: FitSettings) -> keras.Model:
     """Return the model with its variables made: run it once on one empty title."""
     model = setup.family.build(settings, setup.shape)
     title = {name: tf.ragged.constant([[0]], tf.int64) for name in setup.family.features}
