@@ -26,6 +26,7 @@ from configs.settings import EvaluationSettings
 from trainer.figures import flat_figures
 from trainer.hashed_titles import Batch, HashedTitles, fitting_buckets, tf_idf_of
 from trainer.multilabel_metrics import MultilabelTally
+from trainer.score_histogram import ThresholdSearch
 from trainer.scoring import Truth
 
 Figures = dict[str, Any]
@@ -182,8 +183,11 @@ def _class_figures(answer: Answer, test: HashedTitles) -> Figures:
 def _set_figures(scores: Answer, parts: Parts, threshold: float) -> Figures:
     best = threshold
     if parts.valid.files:
-        tally = _tally(scores, parts.valid, (threshold,))
-        best = tally.histogram.best_threshold()[0]
+        search = ThresholdSearch()
+        for batch in parts.valid:
+            rows = np.repeat(np.arange(len(batch.lengths)), batch.lengths)
+            search.add(rows, batch.labels, expit(scores(batch.counts)))
+        best = search.best()[0]
     started = time.perf_counter()
     tally = _tally(scores, parts.test, tuple(dict.fromkeys((threshold, best))))
     seconds = time.perf_counter() - started
