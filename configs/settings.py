@@ -14,6 +14,7 @@ from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import ModelSettings
 from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
 from configs.source import Quoting, SourceSettings
+from configs.stores import StoreSettings
 
 NamedLevel = Literal["main", "sub", "subsub", "bottom"]
 Level = Literal["main", "sub", "subsub", "bottom", "full"]
@@ -219,15 +220,6 @@ class DumpSettings(Section):
     top_k: Count = 5
     num_shards: Count = 8
     batch_rows: Count = 4096
-
-
-class StoreSettings(Section):
-    """Where labels go: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite)."""
-
-    url: str | None = None
-    labels_table: str = Field(default="labels", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    history_table: str = Field(default="label_history", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    batch_rows: Count = 5000
 
 
 class RunnerSettings(Section):
