@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from configs.errors import UsageError
 from configs.stores import StoreSettings
 from pipelines import storage
+from pipelines.sinks.delivery import feed
 from pipelines.sinks.engine import is_sqlite, parse_url
 from pipelines.sinks.ledger import Ledger, Write, open_ledger
-from pipelines.sinks.rows import MODEL
+from pipelines.sinks.rows import MODEL, by_origin
 from pipelines.sinks.schema import PROVENANCE
 from pipelines.stage import Manifest, require_manifest
 
@@ -59,9 +60,44 @@ def write_labels(
         work = f"{dump_id}:{manifest.fingerprint}"
         write = ledger.begin(work, dump_id, source=MODEL, again=force, taxonomy=taxonomy)
         if not write.finished:
+            check_gate(ledger, write, parts)
             _write_chunks(ledger, write, parts, on_progress)
+        delivered = feed(ledger, settings.sinks, write.write_id)
+        if not write.finished:
             ledger.finish(write)
-        return _figures(ledger, write)
+        return _figures(ledger, write) | ({"sinks": delivered} if delivered else {})
+
+
+def check_gate(ledger: Ledger, write: Write, parts: list[str]) -> None:
+    """Raise `UsageError` where the write would change more of the known labels than it may.
+
+    What was written of it before counts as well: a write that was cut off is judged whole.
+    """
+    most = ledger.settings.gate.max_changed_share
+    if most >= 1.0:
+        return
+    found = ledger.counts(write.write_id)
+    found.pop("batches")
+    with ledger.rolled_back() as connection:
+        for number, batch in enumerate(batches(parts, write.batch_rows)):
+            if ledger.has(connection, write, number):
+                continue
+            for origin, part in by_origin(batch):
+                for name, count in ledger.judge(connection, origin, part).items():
+                    found[name] += count
+    refuse_above(most, found)
+
+
+def refuse_above(most: float, found: dict[str, int]) -> None:
+    """Raise `UsageError` where of the known labels more than this share would change."""
+    known = sum(found[name] for name in ("changed", "unchanged", "kept"))
+    if known and found["changed"] > most * known:
+        share = found["changed"] / known
+        raise UsageError(
+            f"store.gate: {found['changed']:,} of {known:,} known labels would change "
+            f"({share:.1%}); expected {most:.1%} at most; look at `aisle diff`, then set "
+            "store.gate.max_changed_share or leave the write"
+        )
 
 
 def _write_chunks(

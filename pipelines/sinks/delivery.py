@@ -7,15 +7,35 @@ confirmed all of it; killed before, it is delivered again, under the same ids.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 
 from configs.errors import PassingFault
-from pipelines.sinks.changes import Change, Refused, Sink, change_of
+from configs.stores import AnySink
+from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names, open_sink
 from pipelines.sinks.ledger import Counts, Ledger
 from pipelines.sinks.retry import RateLimit, with_retries
+
+
+@contextmanager
+def opened(settings: Sequence[AnySink]) -> Iterator[list[Sink]]:
+    """Open the sinks; close them whatever happens."""
+    check_names(settings)
+    with ExitStack() as stack:
+        sinks = []
+        for one in settings:
+            sinks.append(open_sink(one))
+            stack.callback(sinks[-1].close)
+        yield sinks
+
+
+def feed(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str, Counts]:
+    """Bring every change of a write to all sinks; return what each took, and refused."""
+    with opened(settings) as sinks:
+        return {sink.name: deliver(ledger, write_id, sink) for sink in sinks}
 
 
 def deliver(ledger: Ledger, write_id: str, sink: Sink) -> Counts:

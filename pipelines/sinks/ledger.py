@@ -14,10 +14,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from configs.errors import UsageError
 from configs.stores import StoreSettings
 from pipelines.sinks import merge
-from pipelines.sinks.engine import connect, is_passing, is_postgres, is_sqlite, one_line, shown
+from pipelines.sinks.engine import connect, is_passing, is_postgres, one_line, shown
 from pipelines.sinks.engine import words as words_of
 from pipelines.sinks.retry import RateLimit, with_retries
 from pipelines.sinks.rows import by_origin, staged
@@ -73,6 +72,20 @@ class Ledger:
             work, self.settings.retry, lambda error: is_passing(error.__cause__ or error)
         )
 
+    @contextmanager
+    def rolled_back(self) -> Iterator[sa.Connection]:
+        """Give a transaction of which nothing stays."""
+        with self.transaction() as connection:
+            inner = connection.begin_nested()
+            try:
+                yield connection
+            finally:
+                inner.rollback()
+
+    def has(self, connection: sa.Connection, write: Write, chunk: int) -> bool:
+        """Tell whether a chunk of a write is there."""
+        return self._done(connection, write, chunk) is not None
+
     def begin(
         self, work: str, dump_id: str, *, source: str, again: bool, taxonomy: str | None = None
     ) -> Write:
@@ -108,21 +121,43 @@ class Ledger:
         return self.retried(lambda: self._put(write, chunk, batch))
 
     def _put(self, write: Write, chunk: int, batch: pa.RecordBatch) -> Counts:
-        chunks, history = self.tables.chunks, self.tables.history
+        chunks = self.tables.chunks
         with self.transaction() as connection:
             if done := self._done(connection, write, chunk):
                 return done
-            last = sa.select(sa.func.coalesce(sa.func.max(history.c.id), 0))
-            before = connection.execute(last).scalar_one()
+            before = self._last_change(connection)
             counts = dict.fromkeys((*VERDICTS, "refused"), 0)
             for origin, part in by_origin(batch):
                 for name, count in self._merge(connection, write, chunk, origin, part).items():
                     counts[name] += count
-            after = connection.execute(last).scalar_one()
-            row = {"write_id": write.write_id, "chunk": chunk, **counts}
-            changes = {"first_change": before, "last_change": after}
-            connection.execute(chunks.insert(), row | changes)
+            row = {"write_id": write.write_id, "chunk": chunk, **counts, "first_change": before}
+            row["last_change"] = self._last_change(connection)
+            connection.execute(chunks.insert(), row)
         return counts
+
+    def put_again(self, write: Write, chunk: int, batch: pa.RecordBatch) -> bool:
+        """Write a row that was refused before; return whether it is refused again.
+
+        Refused again, nothing is stored: it is a dead letter already.
+        """
+        chunks = self.tables.chunks
+        with self.transaction() as connection, connection.begin_nested() as attempt:
+            before = self._last_change(connection)
+            (origin, part), *_ = by_origin(batch)
+            counts = dict.fromkeys((*VERDICTS, "refused"), 0)
+            counts |= self._merge(connection, write, chunk, origin, part)
+            if counts["refused"]:
+                attempt.rollback()
+                return True
+            row = {"write_id": write.write_id, "chunk": chunk, **counts, "first_change": before}
+            row["last_change"] = self._last_change(connection)
+            connection.execute(chunks.insert(), row)
+        return False
+
+    def _last_change(self, connection: sa.Connection) -> int:
+        history = self.tables.history
+        last = sa.select(sa.func.coalesce(sa.func.max(history.c.id), 0))
+        return int(connection.execute(last).scalar_one())
 
     def _done(self, connection: sa.Connection, write: Write, chunk: int) -> Counts | None:
         chunks = self.tables.chunks
@@ -270,6 +305,3 @@ def _payload(batch: pa.RecordBatch, write: Write) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-__all__ = ["Counts", "Ledger", "UsageError", "Write", "is_sqlite", "open_ledger"]
