@@ -6,12 +6,14 @@ specific to a database: COPY on PostgreSQL, how the temporary tables are emptied
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.sinks.rows import PERSON, STAGED, as_dicts, copy_text
 from pipelines.sinks.schema import COMPARED, ORIGIN, STATED, Tables
@@ -40,7 +42,7 @@ def stage(connection: sa.Connection, tables: Tables, batch: pa.RecordBatch) -> N
     driver = connection.connection.driver_connection
     assert driver is not None
     copy = f"COPY {tables.stage.name} ({', '.join(STAGED)}) FROM STDIN"
-    with driver.cursor() as cursor, cursor.copy(copy) as pipe:
+    with _as_sqlalchemy_says(connection), driver.cursor() as cursor, cursor.copy(copy) as pipe:
         pipe.write(copy_text(batch))
 
 
@@ -119,6 +121,19 @@ def put(connection: sa.Connection, labels: sa.Table, rows: sa.Select[Any]) -> No
     ids = sa.select(rows.subquery().c.product_id)
     connection.execute(labels.delete().where(labels.c.product_id.in_(ids)))
     connection.execute(labels.insert().from_select(names, rows))
+
+
+@contextmanager
+def _as_sqlalchemy_says(connection: sa.Connection) -> Iterator[None]:
+    """Raise what the driver raises as SQLAlchemy would; its own statements do not come by here."""
+    base = connection.dialect.dbapi.Error  # type: ignore[union-attr]
+    try:
+        yield
+    except base as error:
+        gone = connection.dialect.is_disconnect(error, None, None)
+        if gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance("COPY", None, error, base, True, gone) from error
 
 
 def _is_postgres(connection: sa.Connection) -> bool:
