@@ -63,8 +63,12 @@ class SinkSettings(Section):
 
 
 class QueueSettings(SinkSettings):
-    """RabbitMQ: one persistent message a change into a durable queue, each confirmed."""
+    """RabbitMQ: one persistent message a change into a durable queue, each confirmed.
 
+    `declare: false` takes the queue as somebody else has made it, with arguments of its own.
+    """
+
+    declare: bool = True
     queue: str = Field(default="aisle.labels", min_length=1, max_length=255)
     exchange: str = Field(default="", max_length=255)
     heartbeat_seconds: Count = 60

@@ -101,4 +101,3 @@ def render(diff: dict[str, Any]) -> str:
     return environment.get_template("diff.html.j2").render(
         diff=diff, rows=rows, moves=diff["moves"][:SHOWN_MOVES], bins=BINS
     )
-

@@ -17,7 +17,7 @@ from configs.errors import PassingFault, UsageError
 from configs.stores import QueueSettings, shown_url
 from pipelines.sinks.changes import Change, Refused, name_of
 
-NO = {403: "set the user's permissions", 406: "the queue exists with other properties"}
+NO = {403: "set the user's permissions", 406: "set declare: false in the sink"}
 
 
 class QueueSink:
@@ -61,10 +61,11 @@ class QueueSink:
         return self._refused
 
     def close(self) -> None:
-        connection, self._connection, self._channel = self._connection, None, None
+        connection = self._connection
         if connection is not None and connection.is_open:
             connection.close()
             connection.ioloop.start()
+        self._connection, self._channel = None, None
 
     def _publish(self, change: Change) -> None:
         properties = pika.BasicProperties(
@@ -107,7 +108,7 @@ class QueueSink:
         channel.queue_declare(
             self.settings.queue,
             durable=True,
-            passive=bool(self.settings.exchange),
+            passive=bool(self.settings.exchange) or not self.settings.declare,
             callback=confirm,
         )
 

@@ -105,9 +105,7 @@ def matches(label: pa.Array, patterns: Sequence[str]) -> pa.Array:
     return found
 
 
-def _held(
-    label: pa.Array, probability: pa.Array, source: pa.Array, gate: GateSettings
-) -> pa.Array:
+def _held(label: pa.Array, probability: pa.Array, source: pa.Array, gate: GateSettings) -> pa.Array:
     """Say why rows are held back, null where they are not; a rule's label needs no probability."""
     least = pa.array(np.full(len(label), gate.min_probability_others))
     for pattern, share in gate.min_probability.items():

@@ -49,15 +49,15 @@ def tables_of(settings: StoreSettings) -> Tables:
             "expected two names; set one of them"
         )
     metadata, temporary, base = sa.MetaData(), sa.MetaData(), settings.labels_table
-    made = dict(
-        labels=sa.Table(settings.labels_table, metadata, *_labels_columns()),
-        history=sa.Table(settings.history_table, metadata, *_history_columns()),
-        writes=sa.Table(f"{base}_writes", metadata, *_writes_columns()),
-        chunks=sa.Table(f"{base}_chunks", metadata, *_chunks_columns()),
-        deliveries=sa.Table(f"{base}_deliveries", metadata, *_deliveries_columns()),
-        dead_letters=sa.Table(f"{base}_dead_letters", metadata, *_dead_letters_columns()),
-        stage=sa.Table("aisle_stage", temporary, *_stage_columns(), prefixes=["TEMPORARY"]),
-        judged=sa.Table(
+    made = {
+        "labels": sa.Table(settings.labels_table, metadata, *_labels_columns()),
+        "history": sa.Table(settings.history_table, metadata, *_history_columns()),
+        "writes": sa.Table(f"{base}_writes", metadata, *_writes_columns()),
+        "chunks": sa.Table(f"{base}_chunks", metadata, *_chunks_columns()),
+        "deliveries": sa.Table(f"{base}_deliveries", metadata, *_deliveries_columns()),
+        "dead_letters": sa.Table(f"{base}_dead_letters", metadata, *_dead_letters_columns()),
+        "stage": sa.Table("aisle_stage", temporary, *_stage_columns(), prefixes=["TEMPORARY"]),
+        "judged": sa.Table(
             "aisle_judged",
             temporary,
             *_stage_columns(),
@@ -66,7 +66,7 @@ def tables_of(settings: StoreSettings) -> Tables:
             sa.Column("verdict", sa.Text, nullable=False),
             prefixes=["TEMPORARY"],
         ),
-    )
+    }
     return Tables(metadata=metadata, **made)
 
 

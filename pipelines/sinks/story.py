@@ -179,9 +179,7 @@ def _note(
     now = datetime.now(UTC)
     row = {"write_id": write_id, "work": f"{source}:{work}:{write_id}", "dump_id": ""}
     row |= {"source": source, "state": "finished", "attempt": 1, "batch_rows": 1}  # type: ignore[dict-item]
-    connection.execute(
-        ledger.tables.writes.insert(), row | {"started_at": now, "finished_at": now}
-    )
+    connection.execute(ledger.tables.writes.insert(), row | {"started_at": now, "finished_at": now})
     chunk = dict.fromkeys((*VERDICTS, "refused"), 0) | counts
     after = _last_change(connection, ledger.tables.history)
     span = {"write_id": write_id, "chunk": 0, "first_change": before, "last_change": after}

@@ -82,11 +82,11 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(postgres: servers.Postgres) -> Iterator[Shelf]:
+def shelf(postgres: servers.Postgres) -> Shelf:
     name = f"shelf{random.Random().getrandbits(48):x}"
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield Shelf(postgres, name)
+    return Shelf(postgres, name)
 
 
 def oracle(path: Path) -> list[list[tuple[Any, ...]]]:
