@@ -205,7 +205,8 @@ class DumpSettings(Section):
     """The product dumps: their columns and how the predictions are cut.
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
-    `columns` those of `features.columns` that are headed otherwise here.
+    `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
+    the analysts' rules (`configs/rules.py`).
     """
 
     id: str = "id"
@@ -218,6 +219,7 @@ class DumpSettings(Section):
     encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
+    rules: str | None = None
     num_shards: Count = 8
     batch_rows: Count = 4096
 
