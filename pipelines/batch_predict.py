@@ -147,7 +147,9 @@ def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
         "repeated_ids": repeated,
         "predictions": predictions,
         "model": provenance.model,
-        **{"taxonomy_version": k.split(":")[1] for k in counts if k.startswith("taxonomy:")},
+        "taxonomy_version": next(
+            (key.split(":")[1] for key in counts if key.startswith("taxonomy:")), None
+        ),
     }
 
 

@@ -43,7 +43,7 @@ def diff_labels(
             for origin, part in by_origin(batch):
                 ledger.judge(connection, origin, part)
                 for row in connection.execute(_summary(ledger)):
-                    counts[row.verdict, row.old_label, row.label, row.bin] += row.count
+                    counts[row.verdict, row.old_label, row.label, row.bin] += row.products
                     examples[row.verdict, row.old_label, row.label].append(row.example)
         found = _shaped(counts, examples)
         return {"dump_id": dump_id, "store": ledger.url} | found | _gate(found["counts"], settings)
@@ -55,8 +55,11 @@ def _summary(ledger: Ledger) -> sa.Select[Any]:
     bins = [(rows.probability < (n + 1) / BINS, n) for n in range(BINS - 1)]
     tenth = sa.case(*bins, else_=BINS - 1).label("bin")
     keys = (rows.verdict, rows.old_label, rows.label, tenth)
-    count, example = sa.func.count().label("count"), sa.func.min(rows.product_id).label("example")
-    numbers = [sa.literal_column(str(n)) for n in range(1, len(keys) + 1)]
+    count, example = (
+        sa.func.count().label("products"),
+        sa.func.min(rows.product_id).label("example"),
+    )
+    numbers: list[Any] = [sa.literal_column(str(n)) for n in range(1, len(keys) + 1)]
     return sa.select(*keys, count, example).group_by(*numbers).order_by(*numbers)
 
 

@@ -51,7 +51,9 @@ class Sink(Protocol):
     """
 
     name: str
-    settings: SinkSettings
+
+    @property
+    def settings(self) -> SinkSettings: ...
 
     def deliver(self, changes: Sequence[Change], place: str) -> list[Refused]: ...
 

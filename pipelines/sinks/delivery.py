@@ -6,6 +6,7 @@ confirmed all of it; killed before, it is delivered again, under the same ids.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -71,7 +72,7 @@ def _waiting(ledger: Ledger, write_id: str, sink: str) -> list[tuple[int, int, i
         .order_by(chunks.c.chunk)
     )
     with ledger.transaction() as connection:
-        return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]
+        return [tuple(row) for row in connection.execute(query)]
 
 
 def _pages(
@@ -85,7 +86,7 @@ def _pages(
             .order_by(history.c.id)
             .limit(sink.settings.batch_rows)
         )
-        found: list[Any] = ledger.retried(lambda query=query: _read(ledger, query))
+        found: list[Any] = ledger.retried(functools.partial(_read, ledger, query))
         if not found:
             return
         yield [change_of(row) for row in found]

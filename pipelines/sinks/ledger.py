@@ -106,7 +106,12 @@ class Ledger:
                 return Write(latest.write_id, dump_id, latest.batch_rows, done, taxonomy)
             attempt = latest.attempt + 1 if latest else 1
             write = Write(_write_id(work, attempt), dump_id, self._batch_rows(), False, taxonomy)
-            row = {"work": work, "dump_id": dump_id, "source": source, "state": "open"}
+            row: dict[str, Any] = {
+                "work": work,
+                "dump_id": dump_id,
+                "source": source,
+                "state": "open",
+            }
             row |= {"write_id": write.write_id, "attempt": attempt, "batch_rows": write.batch_rows}
             connection.execute(writes.insert(), row | {"started_at": _now()})
         return write

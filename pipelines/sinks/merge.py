@@ -91,7 +91,9 @@ def apply(
     rows = tables.judged
     touched = rows.c.verdict.in_(["inserted", "changed"])
     typed = tables.labels.c
-    state = [sa.cast(rows.c[name], typed[name].type) for name in STATED]
+    state: list[sa.ColumnElement[Any]] = [
+        sa.cast(rows.c[name], typed[name].type) for name in STATED
+    ]
     state += [sa.literal(origin[name], sa.Text).label(name) for name in ORIGIN]
     when = sa.literal(at, typed.updated_at.type)
     story = sa.select(
@@ -108,7 +110,7 @@ def apply(
     put(connection, tables.labels, now.order_by(rows.c.place))
 
 
-def put(connection: sa.Connection, labels: sa.Table, rows: sa.Select[Any]) -> None:
+def put(connection: sa.Connection, labels: sa.Table, rows: sa.Select[Any] | Any) -> None:
     """Upsert rows of `product_id`, label, probability, state, time; delete first where we must."""
     names = ["product_id", "label", "probability", *STATED, *ORIGIN, "updated_at"]
     if upsert := _UPSERTS.get(connection.dialect.name):
