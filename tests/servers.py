@@ -200,3 +200,48 @@ def rabbit(folder: Path) -> Iterator[Rabbit]:
         yield server
     finally:
         server.stop()
+
+
+CLASSPATH = Path(__file__).parent / "opensearch" / "target" / "classpath"
+
+
+class Search:
+    """An OpenSearch node in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"opensearch+http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        words = ["java", "-Xmx512m", "-cp", CLASSPATH.read_text().strip()]
+        words += [str(CLASSPATH.parents[1] / "Node.java"), str(self.folder)]
+        with open(f"{self.folder}.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [*words, str(self.port), str(free_port())],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: _answers(self.port), "OpenSearch starts", LONGEST_START_SECONDS)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+
+def search(folder: Path) -> Iterator[Search]:
+    """Give a started OpenSearch, or skip."""
+    if not CLASSPATH.exists() or shutil.which("java") is None:
+        pytest.skip("OpenSearch is not there: mvn -f tests/opensearch/pom.xml (see .ci/run)")
+    server = Search(folder / "opensearch")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -16,7 +16,9 @@ from pipelines.sinks.changes import Change, Refused, name_of
 
 _ON_CONFLICT = 5  # how often the node itself reads again and updates, before it answers 409
 _PASSING = (409, 429, 502, 503, 504)
+_UNFIT = (400, 413)
 _MAX_BULK_BYTES = 10 << 20
+_REASON_CHARACTERS = 500
 
 
 class IndexSink:
@@ -29,25 +31,37 @@ class IndexSink:
         )
 
     def deliver(self, changes: Sequence[Change], place: str) -> list[Refused]:
-        """Update all; what the index refuses for good comes back with its reason."""
-        refused, later = [], 0
+        """Update all; what the index refuses for good comes back with its reason.
+
+        A request that is refused whole, for one id in it, is sent again by halves.
+        """
         try:
-            results = streaming_bulk(
-                self._client,
-                self._actions(changes),
-                chunk_size=len(changes) or 1,
-                max_chunk_bytes=_MAX_BULK_BYTES,
-                raise_on_error=False,
-                raise_on_exception=True,
-            )
-            for change, (fine, answer) in zip(changes, results, strict=True):
-                found = answer["update"]
-                if not fine and found["status"] in _PASSING:
-                    later += 1
-                elif not fine:
-                    refused.append(Refused(change, _reason(found)))
+            return self._update(changes)
         except OpenSearchException as error:
-            raise self._fault(error) from error
+            if not (isinstance(error, TransportError) and error.status_code in _UNFIT):
+                raise self._fault(error) from error
+            if len(changes) == 1:
+                reason = f"{error.status_code} {error.error}: {error.info}"
+                return [Refused(changes[0], reason[:_REASON_CHARACTERS])]
+        half = len(changes) // 2
+        return [*self.deliver(changes[:half], place), *self.deliver(changes[half:], place)]
+
+    def _update(self, changes: Sequence[Change]) -> list[Refused]:
+        refused, later = [], 0
+        results = streaming_bulk(
+            self._client,
+            self._actions(changes),
+            chunk_size=len(changes) or 1,
+            max_chunk_bytes=_MAX_BULK_BYTES,
+            raise_on_error=False,
+            raise_on_exception=True,
+        )
+        for change, (fine, answer) in zip(changes, results, strict=True):
+            found = answer["update"]
+            if not fine and found["status"] in _PASSING:
+                later += 1
+            elif not fine:
+                refused.append(Refused(change, _reason(found)))
         if later:
             raise PassingFault(
                 f"{shown_url(self.settings.url)}: {later} updates met a conflict or no room; "
@@ -83,4 +97,4 @@ def _reason(answer: dict[str, Any]) -> str:
     error = answer.get("error") or {}
     said = error.get("reason", "") if isinstance(error, dict) else str(error)
     kind = error.get("type", "") if isinstance(error, dict) else ""
-    return f"{answer['status']} {kind}: {said}"[:500]
+    return f"{answer['status']} {kind}: {said}"[:_REASON_CHARACTERS]

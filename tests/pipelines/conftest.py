@@ -28,3 +28,8 @@ def postgres(server_folder: Path) -> Iterator[servers.Postgres]:
 @pytest.fixture(scope="session")
 def rabbit(server_folder: Path) -> Iterator[servers.Rabbit]:
     yield from servers.rabbit(server_folder)
+
+
+@pytest.fixture(scope="session")
+def search(server_folder: Path) -> Iterator[servers.Search]:
+    yield from servers.search(server_folder)
