@@ -18,7 +18,7 @@ _ON_CONFLICT = 5  # how often the node itself reads again and updates, before it
 _PASSING = (409, 429, 502, 503, 504)
 _UNFIT = (400, 413)
 _MAX_BULK_BYTES = 10 << 20
-_REASON_CHARACTERS = 500
+_REASON_CHARACTERS = 1000
 
 
 class IndexSink:
@@ -41,8 +41,7 @@ class IndexSink:
             if not (isinstance(error, TransportError) and error.status_code in _UNFIT):
                 raise self._fault(error) from error
             if len(changes) == 1:
-                reason = f"{error.status_code} {error.error}: {error.info}"
-                return [Refused(changes[0], reason[:_REASON_CHARACTERS])]
+                return [Refused(changes[0], _reason({"status": error.status_code, **error.info}))]
         half = len(changes) // 2
         return [*self.deliver(changes[:half], place), *self.deliver(changes[half:], place)]
 
