@@ -24,6 +24,7 @@ from configs.section import (
     check_pattern,
 )
 from configs.source import Quoting, SourceSettings
+from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
 
@@ -202,7 +203,8 @@ class DumpSettings(Section):
     """The product dumps: their columns and how the predictions are cut.
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
-    `columns` those of `features.columns` that are headed otherwise here.
+    `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
+    the analysts' rules (`configs/rules.py`).
     """
 
     id: str = "id"
@@ -215,17 +217,9 @@ class DumpSettings(Section):
     encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
+    rules: str | None = None
     num_shards: Count = 8
     batch_rows: Count = 4096
-
-
-class StoreSettings(Section):
-    """Where labels go: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite)."""
-
-    url: str | None = None
-    labels_table: str = Field(default="labels", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    history_table: str = Field(default="label_history", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    batch_rows: Count = 5000
 
 
 class RunnerSettings(Section):
