@@ -41,7 +41,8 @@ class IndexSink:
             if not (isinstance(error, TransportError) and error.status_code in _UNFIT):
                 raise self._fault(error) from error
             if len(changes) == 1:
-                return [Refused(changes[0], _reason({"status": error.status_code, **error.info}))]
+                told = error.info if isinstance(error.info, dict) else {}
+                return [Refused(changes[0], _reason({"status": error.status_code, **told}))]
         half = len(changes) // 2
         return [*self.deliver(changes[:half], place), *self.deliver(changes[half:], place)]
 
