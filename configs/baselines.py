@@ -42,7 +42,7 @@ class BaselineSettings(Section):
     """
 
     models: list[BaselineName] = Field(default=["logistic_regression"])
-    rows: Annotated[int, Field(ge=0)] = 0
+    rows: Annotated[int, Field(ge=0)] = 200_000
     hash_bits: Annotated[int, Field(ge=8, le=24)] = 20
     batch_rows: Count = 65_536
     logistic_regression: LinearSettings = LinearSettings()

@@ -55,7 +55,7 @@ def test_every_model_is_trained_and_evaluated_on_the_same_examples(
         assert settings.training.model == name
         assert settings.training.level == settings.objectives.exclusive.level == "full"
         assert getattr(settings.models, name).epochs == 3
-        assert settings.evaluation.linear_baseline == (name == "lstm")
+        assert (settings.evaluation.baselines.rows == 0) == (name == "lstm")
     said = capsys.readouterr()
     figures = json.loads(said.out.splitlines()[-1])
     assert figures["records"] == 60
