@@ -171,6 +171,7 @@ def fit_model(
         if keras.mixed_precision.global_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
+    keras.mixed_precision.set_global_policy("float32")  # the layers have theirs; others get none
     total = setup.plan.all_steps * setup.plan.batch_size
     with counting(title, "titles", total) as progress:
         fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, fitted_on)
