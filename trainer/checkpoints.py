@@ -70,11 +70,17 @@ class Checkpoints:
         with tf.io.gfile.GFile(f"{path}.new", "w") as file:
             file.write(json.dumps(document))
         tf.io.gfile.rename(f"{path}.new", path, overwrite=True)
-        for old in tf.io.gfile.glob(f"{self.folder}/{_LAST}-*"):
-            if not old.rpartition("/")[2].startswith(f"{tag}."):
-                tf.io.gfile.remove(old)
+        self._remove_others(tag)
         self._saved_at = time.monotonic()
         return True
+
+    def _remove_others(self, tag: str) -> None:
+        """Remove all last checkpoints but one; a write that was killed left a folder."""
+        for old in tf.io.gfile.glob(f"{self.folder}/{_LAST}-*"):
+            if tf.io.gfile.isdir(old):
+                tf.io.gfile.rmtree(old)
+            elif not old.rpartition("/")[2].startswith(f"{tag}."):
+                tf.io.gfile.remove(old)
 
     def restore(self) -> FitState:
         """Load the last weights and return their state, or a new one where there is none."""

@@ -88,6 +88,22 @@ def test_weights_that_are_no_numbers_are_not_saved_over_good_ones(tmp_path: Path
     assert model.layers[0].bias.numpy().tolist() == [0.0]
 
 
+def test_what_a_killed_write_left_is_taken_away(tmp_path: Path) -> None:
+    """TensorFlow writes a checkpoint into a folder beside it, which a kill leaves there."""
+    import keras
+
+    from trainer.checkpoints import Checkpoints, FitState
+
+    model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
+    checkpoints = Checkpoints(str(tmp_path), model, keras.optimizers.SGD(), {})
+    for left in ("last-1-2_temp", "last-1-3_temp"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    assert checkpoints.save(FitState(epoch=1, step=3))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["last-1-3.data-00000-of-00001", "last-1-3.index", "last.json"]
+
+
 def test_the_last_good_checkpoint_survives_a_loss_that_is_no_number(
     interrupted: tuple[Shop, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
