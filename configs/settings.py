@@ -127,9 +127,13 @@ class TokenSettings(Section):
 
 
 class NgramSettings(Section):
-    """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept."""
+    """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept.
+
+    `character_sizes` adds those of the characters of each word, its edges among them.
+    """
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
+    character_sizes: list[Annotated[int, Field(ge=2, le=8)]] = []
     buckets: Annotated[int, Field(ge=2, le=1 << 26)] = 16_777_216
 
 

@@ -212,6 +212,7 @@ class MakeFeatures(beam.PTransform):
             strip=features.tokens.strip,
             separate=features.tokens.separate,
             sizes=features.ngrams.sizes,
+            character_sizes=features.ngrams.character_sizes,
             buckets=features.ngrams.buckets,
             columns=features.columns,
             clean=cleaning_of(settings.text),

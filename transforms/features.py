@@ -17,7 +17,7 @@ from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 from configs.columns import ColumnFeature, DenseColumn
 from transforms.column_features import column_features
 from transforms.column_values import missing_values
-from transforms.text import hash_ngrams, tokenize
+from transforms.text import hash_characters, hash_ngrams, tokenize
 
 TEXT, TOKEN, RANK = "text", "token", "rank"
 TOKENS, NGRAMS = "tokens", "ngrams"
@@ -42,6 +42,7 @@ def make_preprocessing_fn(
     separate: str,
     sizes: Sequence[int],
     buckets: int,
+    character_sizes: Sequence[int] = (),
     columns: Mapping[str, ColumnFeature] | None = None,
     clean: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
 ) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor | tf.RaggedTensor]]:
@@ -67,7 +68,11 @@ def make_preprocessing_fn(
         known = ids.with_values(
             tf.where(ids.values < 0, np.int64(1), ids.values + np.int64(RESERVED_IDS))
         )
-        found = {TOKENS: known, NGRAMS: hash_ngrams(words, sizes=sizes, buckets=buckets)}
+        grams = hash_ngrams(words, sizes=sizes, buckets=buckets)
+        if character_sizes:
+            inner = hash_characters(words, sizes=character_sizes, buckets=buckets)
+            grams = tf.concat([grams, inner], axis=1)
+        found = {TOKENS: known, NGRAMS: grams}
         if not columns:
             return found
         real = tf.equal(inputs[RANK], 0.0)

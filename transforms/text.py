@@ -27,6 +27,8 @@ _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanma
 
 
 _MULTIPLIER = 0x5851F42D4C957F2D  # Knuth's MMIX linear congruential multiplier
+_CHARACTER = 0x1E3779B97F4A7C15  # odd; spreads code points, which are small, over 64 bits
+_HALF = 32
 
 
 def clean_title(
@@ -108,13 +110,41 @@ def hash_ngrams(tokens: tf.RaggedTensor, *, sizes: Sequence[int], buckets: int) 
     modulo 2^64; the hashing trick: Weinberger et al. 2009, https://arxiv.org/abs/0902.2206.
     """
     words = tokens.with_values(tf.strings.to_hash_bucket_fast(tokens.values, (1 << 63) - 1))
-    grams, found = words, []
+    return _in_buckets(tf.concat(_rolling_hashes(words, sizes), axis=1), buckets)
+
+
+def hash_characters(
+    tokens: tf.RaggedTensor, *, sizes: Sequence[int], buckets: int
+) -> tf.RaggedTensor:
+    """Return one bucket per n-gram of characters, int64 [batch, (n-grams)], word by word.
+
+    A word's edges count as characters: of `tv` sizes 2 and 3 give `<t`, `tv`, `v>`, `<tv`, `tv>`.
+    So words that share a stem, or are spelt wrong, share n-grams: Bojanowski et al. 2017,
+    https://arxiv.org/abs/1607.04606. Hashed like the n-grams of words.
+    """
+    edged = tf.strings.join(["<", tokens.values, ">"])
+    points = tf.cast(tf.strings.unicode_decode(edged, "UTF-8"), tf.int64)
+    characters = points.with_values((points.values + 1) * _CHARACTER)
+    of_word = tf.concat(_rolling_hashes(characters, sizes), axis=1)
+    of_title = tokens.with_values(of_word).merge_dims(1, 2)
+    # Code points are small: without the high bits, like words would fall into like buckets.
+    high = tf.bitwise.right_shift(of_title.values, tf.constant(_HALF, tf.int64))
+    mixed = of_title.with_values(tf.bitwise.bitwise_xor(of_title.values, high))
+    return _in_buckets(mixed, buckets)
+
+
+def _rolling_hashes(items: tf.RaggedTensor, sizes: Sequence[int]) -> list[tf.RaggedTensor]:
+    """Return the hashes of the n-grams of each row's items, int64 [batch, (items)], by size."""
+    grams, found = items, []
     for size in range(1, max(sizes) + 1):
         if size > 1:
             shorter = grams[:, :-1]
-            last = words[:, size - 1 :]
+            last = items[:, size - 1 :]
             grams = shorter.with_values(shorter.values * _MULTIPLIER + last.values)
         if size in sizes:
             found.append(grams)
-    hashed = tf.concat(found, axis=1)
-    return hashed.with_values(tf.math.floormod(hashed.values, buckets))
+    return found
+
+
+def _in_buckets(hashes: tf.RaggedTensor, buckets: int) -> tf.RaggedTensor:
+    return hashes.with_values(tf.math.floormod(hashes.values, buckets))

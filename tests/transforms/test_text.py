@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from configs.settings import TextSettings, TokenSettings
 from transforms.graphs import clean_and_hash, cleaning_of, unique_tokens
-from transforms.text import clean_title, hash_ngrams, keyed_hash, tokenize
+from transforms.text import clean_title, hash_characters, hash_ngrams, keyed_hash, tokenize
 from transforms.text_keys import KEY_BITS
 
 RULES = {"strip": TokenSettings().strip, "separate": TokenSettings().separate}
@@ -164,6 +164,46 @@ def test_ngrams_are_those_that_plain_python_computes(sizes: list[int], buckets: 
     found = hash_ngrams(words, sizes=sizes, buckets=buckets).to_list()
     assert found == [plain_ngrams(row.split(), sizes, buckets) for row in rows]
     assert all(0 <= bucket < buckets for row in found for bucket in row)
+
+
+def plain_characters(words: list[str], sizes: list[int], buckets: int) -> list[int]:
+    """Recompute the n-grams of characters with Python's whole numbers."""
+    found = []
+    for points in ([ord(character) + 1 for character in f"<{word}>"] for word in words):
+        for size in sorted(set(sizes)):
+            for begin in range(len(points) - size + 1):
+                value = 0
+                for point in points[begin : begin + size]:
+                    value = value * 0x5851F42D4C957F2D + point * 0x1E3779B97F4A7C15
+                    value %= 1 << 64
+                signed = value - (1 << 64) if value >> 63 else value
+                found.append((signed ^ (signed >> 32)) % buckets)
+    return found
+
+
+@pytest.mark.parametrize("sizes", [[2], [3], [2, 3], [3, 4, 5], [8]])
+@pytest.mark.parametrize("buckets", [2, 1000, 65_536, 1 << 26])
+def test_ngrams_of_characters_are_those_that_plain_python_computes(
+    sizes: list[int], buckets: int
+) -> None:
+    rows = ["tv", "steel watch", "", "é größe ﬁ", "毛 布", "a 12345678901234567890"]
+    words = tokenize(tf.constant(rows), **RULES)
+    found = hash_characters(words, sizes=sizes, buckets=buckets).to_list()
+    assert found == [plain_characters(row.split(), sizes, buckets) for row in rows]
+    assert all(0 <= bucket < buckets for row in found for bucket in row)
+
+
+def test_words_of_one_stem_share_ngrams_of_characters() -> None:
+    words = tf.ragged.constant([["watches"], ["watch"], ["lamps"]])
+    one, other, third = hash_characters(words, sizes=[3, 4], buckets=1 << 26).to_list()
+    assert len({*one} & {*other}) == 7  # <wa wat atc tch <wat watc atch
+    assert not {*one} & {*third}
+
+
+def test_ngrams_of_characters_fill_few_buckets_evenly() -> None:
+    words = [f"{a}{b}{c}" for a in "abcdefghijklmnop" for b in "abcdefghijklmnop" for c in "aeiou"]
+    found = hash_characters(tf.ragged.constant([words]), sizes=[5], buckets=1 << 16)
+    assert len(set(found.values.numpy().tolist())) > 0.98 * len(words)
 
 
 def test_the_order_of_words_tells_bigrams_apart() -> None:
