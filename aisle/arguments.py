@@ -98,6 +98,35 @@ def _write_labels(command: argparse.ArgumentParser) -> None:
     _stage(command)
 
 
+def _prefix_only(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--prefix", default=default_prefix(), help="folder of all output")
+
+
+def _promote(command: argparse.ArgumentParser) -> None:
+    _prefix_only(command)
+    command.add_argument("--run-id", default="default", help="name of the run (default: default)")
+    command.add_argument("--model", required=True, help="name of an evaluated export")
+    command.add_argument("--reason", default="by hand", help="why; champion.json keeps it")
+
+
+def _compare(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", action="append", required=True, help="an evaluated export; can be repeated"
+    )
+    _stage(command)
+
+
+def _check_dump(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--dump", required=True, help="CSV, TSV, JSON lines or Parquet file")
+    _stage(command)
+
+
+def _plan_backfill(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--products", required=True, help="a dump of all products")
+    command.add_argument("--store", help="SQLAlchemy URL (default: store.url, else SQLite)")
+    _stage(command)
+
+
 def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--input", required=True, help="folder or glob of the category files")
     command.add_argument("--dump", help="a product dump to label as well")
@@ -143,6 +172,32 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
         "write predictions into the label store",
         f"aisle write-labels --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
         _write_labels,
+    ),
+    "compare": (
+        "hold new models against the champion: the gate of the config's section promotion",
+        f"aisle compare --config {_CONFIG} --prefix out --run-id monday --model MODEL",
+        _compare,
+    ),
+    "promote": (
+        "make an evaluated model the champion, which labels new dumps",
+        "aisle promote --prefix out --run-id monday --model MODEL",
+        _promote,
+    ),
+    "rollback": (
+        "make the champion before this one the champion again",
+        "aisle rollback --prefix out",
+        _prefix_only,
+    ),
+    "champion": ("say which model labels new dumps", "aisle champion --prefix out", _prefix_only),
+    "check-dump": (
+        "read a dump through and say whether the champion can label it",
+        f"aisle check-dump --config {_CONFIG} --prefix out --dump new.csv",
+        _check_dump,
+    ),
+    "plan-backfill": (
+        "cut all products into chunks for the champion, the least sure labels first",
+        f"aisle plan-backfill --config {_CONFIG} --prefix out --products products.csv",
+        _plan_backfill,
     ),
     "run": (
         "the chain: preprocess, train, evaluate, and with --dump predict and write-labels",

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from aisle.tables import show_chain, show_figures
@@ -65,6 +66,53 @@ def predict(given: argparse.Namespace) -> Figures:
 def write_labels(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
     return _write_labels(given, settings, artifacts)
+
+
+def compare(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from trainer.compare import compare
+
+    return compare(settings, artifacts, given.model, beam_arguments=given.beam)
+
+
+def promote(given: argparse.Namespace) -> Figures:
+    from pipelines.champion import promote
+
+    return promote(given.prefix, given.run_id, given.model, reason=given.reason)
+
+
+def rollback(given: argparse.Namespace) -> Figures:
+    from pipelines.champion import rollback
+
+    return rollback(given.prefix)
+
+
+def champion(given: argparse.Namespace) -> Figures:
+    from pipelines.champion import require_champion
+
+    return asdict(require_champion(given.prefix))
+
+
+def check_dump(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from pipelines.champion import require_champion
+    from pipelines.check_dump import champion_features, check_dump
+
+    features = champion_features(artifacts.prefix, require_champion(artifacts.prefix))
+    return check_dump(settings, given.dump, features)
+
+
+def plan_backfill(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from pipelines.backfill import plan_backfill
+    from pipelines.champion import require_champion
+
+    url = given.store or settings.store.url or artifacts.label_store_url
+    champion = require_champion(artifacts.prefix)
+    return plan_backfill(settings, artifacts.prefix, champion, given.products, url)
 
 
 def run(given: argparse.Namespace) -> Figures:
@@ -183,5 +231,11 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "evaluate": evaluate,
     "predict": predict,
     "write-labels": write_labels,
+    "compare": compare,
+    "promote": promote,
+    "rollback": rollback,
+    "champion": champion,
+    "check-dump": check_dump,
+    "plan-backfill": plan_backfill,
     "run": run,
 }

@@ -7,3 +7,10 @@ class UsageError(Exception):
     The message is one line: what was found, what was expected, what to do. The command line
     prints it without a traceback and exits with status 2.
     """
+
+
+class PassingFault(UsageError):
+    """What may be over in a minute: a store that is down, a stage that another process holds.
+
+    The same one line, but exit status 75 (EX_TEMPFAIL of sysexits.h): a scheduler tries again.
+    """

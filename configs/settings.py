@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import ModelSettings
+from configs.schedule import PromotionSettings, ScheduleSettings
 from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
 from configs.source import Quoting, SourceSettings
 
@@ -259,6 +260,8 @@ class Settings(Section):
     dump: DumpSettings = DumpSettings()
     store: StoreSettings = StoreSettings()
     pipeline: RunnerSettings = RunnerSettings()
+    promotion: PromotionSettings = PromotionSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 from configs.settings import StoreSettings
 
 Row = dict[str, Any]
@@ -78,6 +78,13 @@ class LabelStore:
             story = [_change(stored.get(row["product_id"]), row, write_id) for row in new + changed]
             _execute(connection, self.history.insert(), story)
         return Counts(len(new), len(changed), len(rows) - len(story))
+
+    def read_margins(self) -> Iterator[tuple[str, str, list[float]]]:
+        """Yield each product's id, the fingerprint of its model, and its probabilities."""
+        query = sa.select(*self.labels.c["product_id", "model_fingerprint", "probabilities"])
+        with _one_line(self._engine.url), self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=10_000).execute(query):
+                yield row.product_id, row.model_fingerprint, row.probabilities
 
     def _stored(self, connection: sa.Connection, ids: list[str]) -> dict[str, sa.Row[Any]]:
         """Read the rows of `ids`, locked until the transaction ends where the database can."""
@@ -237,7 +244,9 @@ def _one_line(url: sa.URL, kinds: tuple[type[Exception], ...] = (DBAPIError,)) -
     except kinds as error:
         words = _words(error, url)
         mend = next((mend for sign, mend in _MENDS.items() if sign in words), "set store.url")
-        raise UsageError(
+        # a driver says so of a server that is down, a lock, a full disk: what may pass
+        kind = PassingFault if isinstance(error, OperationalError) else UsageError
+        raise kind(
             f"{shown(url)}: {words}; expected a database that can be read and written; {mend}"
         ) from error
 

@@ -28,6 +28,7 @@ from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family
 
 _FITTED_ON = "FITTED_ON"
+_NOT_OF_A_MODEL = {"pipeline", "promotion", "schedule"}
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
 
@@ -229,7 +230,7 @@ def _description(
         "model_fingerprint": fingerprint(
             {"examples": examples.fingerprint, "train": train_fingerprint(settings)}
         ),
-        "config_fingerprint": fingerprint(settings.model_dump(mode="json", exclude={"pipeline"})),
+        "config_fingerprint": fingerprint(settings.model_dump(mode="json", exclude=_NOT_OF_A_MODEL)),
         "transform_fingerprint": fingerprint(
             {"examples": examples.config_fingerprint, "input": examples.input_fingerprint}
         ),
