@@ -141,6 +141,18 @@ def move_tree(source: str, target: str) -> None:
     os.rename(source, target)
 
 
+def move_file(source: str, target: str) -> None:
+    """Move a file, over what may stand at `target`; on Cloud Storage copy it, then delete it."""
+    if is_remote(source):
+        (bucket, name), (there, wanted) = _bucket_and_name(source), _bucket_and_name(target)
+        blob = bucket.blob(name)
+        bucket.copy_blob(blob, there, wanted)
+        blob.delete()
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    os.replace(source, target)
+
+
 def content_fingerprint(files: list[FileInfo]) -> str:
     """Return 32 hexadecimal digits over relative paths, sizes and contents of `files`."""
     digest = hashlib.blake2b(digest_size=16)
