@@ -95,7 +95,9 @@ def retrain() -> None:
         return models
 
     @task_group
-    def model(model: dict[str, Any]) -> Any:
+    def each_model(models: Any) -> Any:
+        """Train and evaluate one task a model; training takes all cores, so one after the other."""
+
         @task(max_active_tis_per_dagrun=1)
         def train(model: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
             family = f"training.model={model['family']}"
@@ -108,7 +110,7 @@ def retrain() -> None:
             figures = run_aisle("evaluate", *_options("--model", name), config=params["config"])
             return {"model": name, **only_small(figures, "accuracy", "macro_f1", "report")}
 
-        return evaluate(train(model))
+        return evaluate.expand(trained=train.expand(model=models))
 
     @task
     def compare(evaluated: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -146,8 +148,7 @@ def retrain() -> None:
         _log.info("%s %s; see %s", verdict["model"], ending, verdict["report"])
         return str(verdict["report"])
 
-    evaluated = model.expand(model=preprocess(check_input()))
-    verdict = compare(evaluated)
+    verdict = compare(each_model(preprocess(check_input())))
     gate(verdict) >> [promote(verdict), keep(verdict)] >> report(verdict)
 
 
