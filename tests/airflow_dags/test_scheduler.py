@@ -1,0 +1,145 @@
+"""The real scheduler, started as `make airflow` starts it: dumps go in, labels come out, once each.
+
+The second half kills everything (SIGKILL) while a dump is being labelled and starts it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_house import AIRFLOW, Airflow, free_port
+
+from airflow_dags.serve import HOME
+
+DUMPS = 10
+LONGEST = 240.0
+ROWS = [(f"{what}{number}", f"Acme {what} {number}") for number in range(3) for what in ("watch", "towel")]
+
+
+@contextlib.contextmanager
+def serving(house: Airflow) -> Iterator[subprocess.Popen[str]]:
+    """Start the whole of Airflow; end it and all that it started."""
+    command = ["-m", "airflow_dags.serve", "--folder", house.folder, "--config", house.config]
+    process = subprocess.Popen(
+        [AIRFLOW, *command, "--port", str(house.port), "--titles", "0"],
+        cwd=HOME,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(60)
+        kill_all(house)
+        process.wait(10)
+
+
+def kill_all(house: Airflow) -> None:
+    """Kill (SIGKILL) every process whose environment names this Airflow's folder."""
+    mark = f"AIRFLOW_HOME={house.folder}".encode()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+
+def until(found: Callable[[], Any], house: Airflow, what: str) -> Any:
+    """Wait for what another process does; say what Airflow said where it does not come."""
+    end = time.monotonic() + LONGEST
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if got := found():
+                return got
+        time.sleep(0.2)
+    log = (house.folder / "airflow.log").read_text(errors="replace")
+    raise AssertionError(f"no {what} in {LONGEST:.0f} s\n{log[-5000:]}")
+
+
+def query(path: Path, sql: str) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def labels(house: Airflow) -> list[Any]:
+    found = query(house.prefix / "labels.db", "SELECT product_id, label, probability FROM labels")
+    return sorted(row for row in found if "-" in row[0])
+
+
+def drop(house: Airflow, name: str) -> None:
+    """Drop a dump as one should: write it elsewhere, then move it in."""
+    part = house.folder / f"{name}.part"
+    part.write_text("\n".join(["id,title", *(f"{name}-{key},{title}" for key, title in ROWS), ""]))
+    part.rename(house.prefix / "inbox" / f"{name}.csv")
+
+
+def runs(house: Airflow) -> list[tuple[str, str]]:
+    sql = "SELECT run_id, state FROM dag_run WHERE dag_id = 'score_dump' AND run_id LIKE 'dump__%'"
+    return sorted(query(house.folder / "airflow.db", sql))
+
+
+@pytest.fixture
+def house(retrained: tuple[Airflow, dict[str, Any], str], tmp_path: Path) -> Airflow:
+    """Give a copy of the trained house, with a port of its own and no dumps scored."""
+    trained, _, _ = retrained
+    copy = Airflow(tmp_path / "home", trained.config, free_port())
+    shutil.copytree(trained.folder, copy.folder, ignore=shutil.ignore_patterns("archive", "labels.db*", "logs"))
+    return copy
+
+
+def test_ten_dumps_dropped_at_once_are_scored_each_once(house: Airflow) -> None:
+    names = [f"night{number}" for number in range(DUMPS)]
+    for name in names:
+        drop(house, name)
+    with serving(house) as process:
+        assert process.stdout
+        said = [process.stdout.readline() for _ in range(3)]
+        assert said[0].startswith(f"Airflow:   http://localhost:{house.port}")
+        assert said[2].startswith("password:  ")
+        archived = lambda: len(list((house.prefix / "archive").glob("night*/night*.csv"))) == DUMPS  # noqa: E731
+        until(archived, house, "ten archived dumps")
+        until(lambda: [s for _, s in runs(house)].count("success") == DUMPS, house, "ten ended runs")
+    assert len(runs(house)) == DUMPS
+    found = labels(house)
+    assert [row[0] for row in found] == sorted(f"{n}-{key}" for n in names for key, _ in ROWS)
+    history = query(house.prefix / "labels.db", "SELECT product_id FROM label_history")
+    assert len(history) == len(found)
+
+
+def test_killed_in_the_middle_of_a_run_it_ends_with_the_same_labels(house: Airflow) -> None:
+    undisturbed = house.folder.parent / "undisturbed.csv"
+    undisturbed.write_text(
+        "\n".join(["id,title", *(f"kill-{key},{title}" for key, title in ROWS), ""])
+    )
+    answer, _ = house.run("score_dump", dump=str(undisturbed))
+    assert answer["state"] == "success", answer
+    expected = labels(house)
+    for held in house.prefix.glob("labels.db*"):
+        held.unlink()
+    with serving(house):
+        drop(house, "kill")
+        at_work = lambda: list(house.prefix.glob("runs/*/.work/kill.csv-*/predict.lock"))  # noqa: E731
+        until(at_work, house, "prediction at work")
+        kill_all(house)
+    assert not (house.prefix / "labels.db").exists()
+    with serving(house):
+        until(lambda: labels(house) == expected, house, "same labels")
+        until(lambda: [s for _, s in runs(house)] == ["success"], house, "ended run")
+    history = query(house.prefix / "labels.db", "SELECT product_id FROM label_history")
+    assert len(history) == len(expected)
