@@ -27,7 +27,9 @@ def _params() -> dict[str, Any]:
     products = schedule().products or places().products
     return {
         **shared_params(),
-        "products": Param(products, type="string", description="file, folder or glob: a dump of all"),
+        "products": Param(
+            products, type="string", description="file, folder or glob: a dump of all"
+        ),
     }
 
 

@@ -80,7 +80,8 @@ def only_small(figures: Mapping[str, Any], *names: str) -> Figures:
 
 def _run(typed: Sequence[str]) -> tuple[int, deque[str], deque[str]]:
     with _process(typed) as process:
-        assert process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         out: deque[str] = deque(maxlen=50)
         err: deque[str] = deque(maxlen=50)
         reader = threading.Thread(target=_follow, args=(process.stderr, err))

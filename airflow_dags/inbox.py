@@ -1,18 +1,8 @@
-"""The way of a dump: inbox → scoring/<dump id> → archive/<dump id>, or quarantine/<dump id>.
-
-A dump is taken when nobody changed it for a while, by one move: from then on whoever drops a file
-of the same name drops another dump. Its id is its name and a hash of its content, so that the same
-dump twice is the same dump, and an Airflow run of its id exists once.
-"""
+"""Wait for dumps: a sensor that defers to a trigger, which looks into the inbox now and then."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import os
-import re
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -21,115 +11,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_dags.alerts import post_alert
-from airflow_dags.options import places
-from configs.artifacts import PrefixArtifacts
-from pipelines import storage
-
-REASON = "reason.json"
-_log = logging.getLogger(__name__)
-
-
-def files_in(inbox: str) -> list[storage.FileInfo]:
-    """Return the dumps of the inbox; hidden files and `.part` are still on their way.
-
-    Raises `FileNotFoundError` where a local inbox is not there.
-    """
-    if not storage.is_remote(inbox) and not os.path.isdir(inbox):
-        raise FileNotFoundError(f"inbox {inbox}: no such folder; make it, or set schedule.inbox")
-    return [
-        file
-        for file in storage.list_files(inbox, "*")
-        if "/" not in file.relative and not file.relative.endswith((".part", ".tmp"))
-    ]
-
-
-def quiet_files(inbox: str, quiet_seconds: float) -> list[storage.FileInfo]:
-    """Return the dumps that nobody changed for so long; an object in a bucket is whole at once."""
-    files = files_in(inbox)
-    if storage.is_remote(inbox):
-        return files
-    return [file for file in files if _age(file.path) >= quiet_seconds]
-
-
-def _age(path: str) -> float:
-    """Return the seconds since a file was changed; of one that is gone, or of tomorrow, 0."""
-    try:
-        return time.time() - os.stat(path).st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
-def fingerprint(path: str) -> str:
-    """Return 32 hexadecimal digits over a file's content, whatever its name."""
-    files = [storage.FileInfo(file.path, "", file.size) for file in storage.list_files(path)]
-    return storage.content_fingerprint(files)
-
-
-def dump_id(name: str, content: str) -> str:
-    """Name a dump.
-
-    >>> dump_id("New products (May).csv", "5e1f00aa99bb")
-    'New-products--May-.csv-5e1f00aa'
-    """
-    plain = re.sub(r"[^A-Za-z0-9_.=-]", "-", name).lstrip("_.=-") or "dump"
-    return f"{plain[:80]}-{content[:8]}"
-
-
-def claim(inbox: str, quiet_seconds: float, at: PrefixArtifacts) -> list[dict[str, str]]:
-    """Take the quiet dumps out of the inbox; return all that wait to be scored, taken before too.
-
-    A dump whose like was scored before goes to the archive, over its like.
-    """
-    for file in quiet_files(inbox, quiet_seconds):
-        try:
-            name = dump_id(file.relative, fingerprint(file.path))
-            scored = f"{at.archive(name)}/{file.relative}"
-            again = storage.exists(scored)
-            storage.move_file(
-                file.path, scored if again else f"{at.scoring(name)}/{file.relative}"
-            )
-        except FileNotFoundError:  # its owner took it back
-            continue
-        _log.info("%s: %s", name, "scored before, archived" if again else "taken")
-    root = at.scoring("x").removesuffix("/x")
-    waiting = storage.list_files(root) if storage.is_remote(root) or os.path.isdir(root) else []
-    return [
-        {"dump": file.path, "dump_id": file.relative.split("/")[0]}
-        for file in waiting
-        if "/" in file.relative
-    ]
-
-
-def archive(path: str, name: str, at: PrefixArtifacts) -> str:
-    """Move a scored dump to the archive; one that is there already was moved by an earlier try."""
-    return _moved(path, at.archive(name))
-
-
-def quarantine(path: str, name: str, reason: str, at: PrefixArtifacts) -> str:
-    """Move a bad dump out of the way, its reason beside it, and tell of it."""
-    folder = at.quarantine(name)
-    text = json.dumps({"dump": path, "dump_id": name, "reason": reason}, indent=1)
-    storage.write_bytes(f"{folder}/{REASON}", (text + "\n").encode())
-    moved = _moved(path, folder)
-    post_alert({"event": "dump quarantined", "dump_id": name, "reason": reason, "dump": moved})
-    return moved
-
-
-def _moved(path: str, folder: str) -> str:
-    target = f"{folder}/{os.path.basename(path)}"
-    if storage.exists(path) or not storage.exists(target):
-        storage.move_file(path, target)
-        if not storage.is_remote(path):
-            _remove_if_empty(os.path.dirname(path))
-    return target
-
-
-def _remove_if_empty(folder: str) -> None:
-    """Remove the dump's own folder below `scoring`, and never another."""
-    parent = os.path.dirname(folder)
-    if parent == os.path.dirname(places().scoring("x")) and not os.listdir(folder):
-        os.rmdir(folder)
+from pipelines.inbox import quiet_files
 
 
 class InboxTrigger(BaseTrigger):
@@ -157,7 +39,13 @@ class InboxSensor(BaseSensorOperator):
     """Waits, deferred, until a dump lies quiet in the inbox."""
 
     def __init__(
-        self, *, inbox: str, quiet_seconds: float, poll_seconds: float, wait_seconds: float, **more: Any
+        self,
+        *,
+        inbox: str,
+        quiet_seconds: float,
+        poll_seconds: float,
+        wait_seconds: float,
+        **more: Any,
     ) -> None:
         super().__init__(**more)
         self.inbox, self.quiet_seconds = inbox, quiet_seconds

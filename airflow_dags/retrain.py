@@ -79,7 +79,7 @@ def retrain() -> None:
         files = list_files(params["input"])
         if not files:
             raise AirflowFailException(
-                f"input {params['input']}: no such folder, or no file in it; name the category files"
+                f"input {params['input']}: nothing there; name the category files"
             )
         _log.info("%d files, %d bytes", len(files), sum(file.size for file in files))
         return [{"family": family} for family in params["models"]]

@@ -5,8 +5,8 @@
 
 `score_dump`: accept → validate → predict → diff against the labels in the store → write labels →
 archive. A bad dump goes to `<prefix>/quarantine/<dump id>`, its reason beside it in `reason.json`;
-the run ends there, and the next dump's is not held up. It also runs on the asset `aisle_inbox`, whose
-event names the dump: `{"dump": "/path/of/it.csv"}`; and by hand, with the parameter `dump`.
+the run ends there, and the next dump's is not held up. It also runs on the asset `aisle_inbox`,
+whose event names the dump: `{"dump": "/path/of/it.csv"}`; and by hand, with the parameter `dump`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from airflow.sdk import Param, dag, task, task_group
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.timetables.simple import ContinuousTimetable
 
-from airflow_dags import inbox
+from airflow_dags.alerts import post_alert
 from airflow_dags.commands import has_command, only_small, run_aisle
+from airflow_dags.inbox import InboxSensor
 from airflow_dags.options import (
     INBOX,
     inbox_folder,
@@ -30,7 +31,7 @@ from airflow_dags.options import (
     schedule,
     shared_params,
 )
-from pipelines import storage
+from pipelines import inbox, storage
 
 _log = logging.getLogger(__name__)
 _NONE = Param(None, type=["null", "string"], description="path of the dump")
@@ -45,7 +46,7 @@ _NONE = Param(None, type=["null", "string"], description="path of the dump")
 )
 def watch_inbox() -> None:
     settings = schedule()
-    arrived = inbox.InboxSensor(
+    arrived = InboxSensor(
         task_id="wait_for_a_dump",
         inbox=inbox_folder(),
         quiet_seconds=settings.quiet_seconds,
@@ -152,13 +153,17 @@ def _of_dump(dump: dict[str, Any]) -> tuple[str, ...]:
 
 def _check_unchanged(dump: dict[str, Any]) -> None:
     if not storage.exists(dump["path"]):
-        raise AirflowException(f"dump {dump['path']}: it is gone; put it back, or look in quarantine")
+        raise AirflowException(
+            f"dump {dump['path']}: it is gone; put it back, or look in quarantine"
+        )
     if inbox.fingerprint(dump["path"]) != dump["content"]:
         _give_up(dump, "it changed while it was read; write it elsewhere and move it in when whole")
 
 
 def _give_up(dump: dict[str, Any], reason: str) -> None:
-    moved = inbox.quarantine(dump["path"], dump["dump_id"], reason, places())
+    name = dump["dump_id"]
+    moved = inbox.quarantine(dump["path"], name, reason, places())
+    post_alert({"event": "dump quarantined", "dump_id": name, "reason": reason, "dump": moved})
     raise AirflowSkipException(f"quarantined as {moved}: {reason}")
 
 

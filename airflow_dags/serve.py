@@ -1,4 +1,4 @@
-"""A whole Airflow on this machine, for trying the DAGs: `make airflow`, or `python -m airflow_dags.serve`.
+"""A whole Airflow on this machine, for trying the DAGs: `make airflow`.
 
 Scheduler, API server with the web page, triggerer and DAG processor, with SQLite, all in one
 folder; the sample catalogue and an inbox are ready. Ctrl-C ends all of it. Not for production.
@@ -104,7 +104,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _prepare(folder: Path, environment: dict[str, str], given: argparse.Namespace) -> None:
-    """Make the folders, a password, the sample catalogue and the database, what is not there yet."""
+    """Make what is not there yet: folders, a password, the sample catalogue, the database."""
     at = PrefixArtifacts(environment[PREFIX_VARIABLE])
     Path(at.inbox).mkdir(parents=True, exist_ok=True)
     passwords = folder / _PASSWORDS

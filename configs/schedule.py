@@ -32,9 +32,9 @@ class ScheduleSettings(Section):
 
     `python`: the interpreter that has Aisle; none: the one that runs Airflow. `retrain`: cron, in
     UTC; none: by hand only. `runner`: what follows `--` on the command line, for Beam. A dump is
-    taken from the inbox when nobody changed it for `quiet_seconds`; it is quarantined when more than
-    `max_rejected` of its rows cannot be read. `webhook` gets a JSON object for each failed task and
-    each quarantined dump.
+    taken from the inbox when nobody changed it for `quiet_seconds`; it is quarantined when more
+    than `max_rejected` of its rows cannot be read. `webhook` gets a JSON object for each failed
+    task and each quarantined dump.
     """
 
     python: str | None = Field(default=None, min_length=1)

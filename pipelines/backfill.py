@@ -79,7 +79,7 @@ def _fingerprint(prefix: str, champion: Champion) -> str:
 
 
 def _margins(ids: pa.ChunkedArray, settings: Settings, store_url: str, champion: str) -> np.ndarray:
-    """Return for each id how sure its label is: -1 without one, infinity if it is the champion's."""
+    """Return how sure each id's label is: -1 without one, infinity if it is the champion's."""
     known: dict[str, float] = {}
     with open_store(parse_url(store_url), settings.store) as store:
         for product, fingerprint, probabilities in store.read_margins():
@@ -110,5 +110,3 @@ def _sets(features: ColumnFeatures) -> list[str]:
     columns = json.dumps({name: name for name in features})
     sets = ["dump.id=id", "dump.title=title", "dump.title_join=[]", "dump.format=parquet"]
     return [*sets, f"dump.columns={columns}"] if features else sets
-
-

@@ -53,7 +53,7 @@ def read_reign(prefix: str) -> Reign:
         return Reign(champion, [Champion(**before) for before in held["history"]])
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
-            f"{path}: not a champion.json of Aisle; restore it, or remove it and run `aisle promote`"
+            f"{path}: not a champion.json of Aisle; restore it, or remove it and promote anew"
         ) from error
 
 
@@ -124,7 +124,7 @@ def _figures(reign: Reign, *, changed: bool) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _only_one(prefix: str) -> Iterator[None]:
-    """Let one process at a time read, then write; a bucket knows no locks: there one DAG run may."""
+    """Let one process at a time read, then write; a bucket has no locks: there a DAG's one run."""
     if storage.is_remote(prefix):
         yield
         return

@@ -38,10 +38,11 @@ def _overall(new: Metrics, champion: Metrics, rules: PromotionSettings) -> list[
     before, now = champion[rules.metric], new[rules.metric]
     if before - now <= rules.max_drop:
         return []
-    return [
+    sentence = (
         f"{rules.metric} is {now:.4f}, the champion's {before:.4f}: it may fall by "
         f"{rules.max_drop:.4f} (promotion.max_drop)"
-    ]
+    )
+    return [sentence]
 
 
 def _categories(new: Metrics, champion: Metrics, rules: PromotionSettings) -> list[str]:

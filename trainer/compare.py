@@ -1,7 +1,7 @@
 """The compare stage: the best new model beside the champion, on the same titles; a verdict.
 
 The champion reads the test titles of the new run as raw text, so that both answer the same
-questions. A title's part follows from its text alone (`split.key`): the champion never learned them.
+questions. A title's part follows from its text alone (`split.key`): the champion learned none.
 """
 
 from __future__ import annotations

@@ -230,7 +230,9 @@ def _description(
         "model_fingerprint": fingerprint(
             {"examples": examples.fingerprint, "train": train_fingerprint(settings)}
         ),
-        "config_fingerprint": fingerprint(settings.model_dump(mode="json", exclude=_NOT_OF_A_MODEL)),
+        "config_fingerprint": fingerprint(
+            settings.model_dump(mode="json", exclude=_NOT_OF_A_MODEL)
+        ),
         "transform_fingerprint": fingerprint(
             {"examples": examples.config_fingerprint, "input": examples.input_fingerprint}
         ),

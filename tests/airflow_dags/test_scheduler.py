@@ -23,7 +23,11 @@ from airflow_dags.serve import HOME
 
 DUMPS = 10
 LONGEST = 240.0
-ROWS = [(f"{what}{number}", f"Acme {what} {number}") for number in range(3) for what in ("watch", "towel")]
+ROWS = [
+    (f"{what}{number}", f"Acme {what} {number}")
+    for number in range(3)
+    for what in ("watch", "towel")
+]
 
 
 @contextlib.contextmanager
@@ -99,7 +103,9 @@ def house(retrained: tuple[Airflow, dict[str, Any], str], tmp_path: Path) -> Air
     """Give a copy of the trained house, with a port of its own and no dumps scored."""
     trained, _, _ = retrained
     copy = Airflow(tmp_path / "home", trained.config, free_port())
-    shutil.copytree(trained.folder, copy.folder, ignore=shutil.ignore_patterns("archive", "labels.db*", "logs"))
+    shutil.copytree(
+        trained.folder, copy.folder, ignore=shutil.ignore_patterns("archive", "labels.db*", "logs")
+    )
     return copy
 
 
@@ -114,7 +120,9 @@ def test_ten_dumps_dropped_at_once_are_scored_each_once(house: Airflow) -> None:
         assert said[2].startswith("password:  ")
         archived = lambda: len(list((house.prefix / "archive").glob("night*/night*.csv"))) == DUMPS  # noqa: E731
         until(archived, house, "ten archived dumps")
-        until(lambda: [s for _, s in runs(house)].count("success") == DUMPS, house, "ten ended runs")
+        until(
+            lambda: [s for _, s in runs(house)].count("success") == DUMPS, house, "ten ended runs"
+        )
     assert len(runs(house)) == DUMPS
     found = labels(house)
     assert [row[0] for row in found] == sorted(f"{n}-{key}" for n in names for key, _ in ROWS)
