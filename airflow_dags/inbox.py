@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseSensorOperator
@@ -15,19 +15,25 @@ from pipelines.inbox import quiet_files
 
 
 class InboxTrigger(BaseTrigger):
-    """Fires when a dump is quiet; it waits in the triggerer and holds no worker."""
+    """Fires when a dump is quiet, or after `wait_seconds`; it waits and holds no worker."""
 
-    def __init__(self, inbox: str, quiet_seconds: float, poll_seconds: float) -> None:
+    def __init__(
+        self, inbox: str, quiet_seconds: float, poll_seconds: float, wait_seconds: float
+    ) -> None:
         super().__init__()
-        self.inbox, self.quiet_seconds, self.poll_seconds = inbox, quiet_seconds, poll_seconds
+        self.inbox, self.quiet_seconds = inbox, quiet_seconds
+        self.poll_seconds, self.wait_seconds = poll_seconds, wait_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("inbox", "quiet_seconds", "poll_seconds")
+        names = ("inbox", "quiet_seconds", "poll_seconds", "wait_seconds")
         return "airflow_dags.inbox.InboxTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        end = time.monotonic() + self.wait_seconds
         try:
-            while not await asyncio.to_thread(quiet_files, self.inbox, self.quiet_seconds):
+            while time.monotonic() < end and not await asyncio.to_thread(
+                quiet_files, self.inbox, self.quiet_seconds
+            ):
                 await asyncio.sleep(self.poll_seconds)
         except OSError as error:
             yield TriggerEvent({"error": str(error)})
@@ -36,7 +42,7 @@ class InboxTrigger(BaseTrigger):
 
 
 class InboxSensor(BaseSensorOperator):
-    """Waits, deferred, until a dump lies quiet in the inbox."""
+    """Waits, deferred, until a dump lies quiet in the inbox; ends without one when its time is up."""
 
     def __init__(
         self,
@@ -58,9 +64,10 @@ class InboxSensor(BaseSensorOperator):
         except OSError as error:
             raise AirflowException(str(error)) from None
         self.defer(
-            trigger=InboxTrigger(self.inbox, self.quiet_seconds, self.poll_seconds),
+            trigger=InboxTrigger(
+                self.inbox, self.quiet_seconds, self.poll_seconds, self.wait_seconds
+            ),
             method_name="arrived",
-            timeout=timedelta(seconds=self.wait_seconds),
         )
 
     def arrived(self, context: Any, event: dict[str, Any]) -> None:
