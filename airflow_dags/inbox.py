@@ -42,7 +42,7 @@ class InboxTrigger(BaseTrigger):
 
 
 class InboxSensor(BaseSensorOperator):
-    """Waits, deferred, until a dump lies quiet in the inbox; ends without one when its time is up."""
+    """Waits, deferred, until a dump lies quiet in the inbox, or its time is up."""
 
     def __init__(
         self,

@@ -110,16 +110,3 @@ class _webhook:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def test_a_task_is_not_tried_again_for_what_somebody_must_mend(
-    retrained: Retrained, tmp_path: Path
-) -> None:
-    harm = '[ "$3" = predict ] && echo "aisle predict: dump.top_k: set it lower" >&2 && exit 2'
-    airflow = harmed(retrained[0], tmp_path, harm)
-    dump = drop(tmp_path / "wrong.csv", [("x1", "bath towel")])
-    answer, log = airflow.run("score_dump", dump=str(dump))
-    assert answer["state"] == "failed"
-    assert log.count("AirflowFailException: aisle predict: dump.top_k: set it lower") >= 1
-    assert log.count("running ") == 3  # champion, check-dump, predict: once each
-    assert dump.exists()

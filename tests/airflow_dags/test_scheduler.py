@@ -21,7 +21,7 @@ from airflow_house import AIRFLOW, Airflow, free_port
 
 from airflow_dags.serve import HOME
 
-DUMPS = 10
+NAMES = [f"night{number}" for number in range(10)]
 LONGEST = 240.0
 ROWS = [
     (f"{what}{number}", f"Acme {what} {number}")
@@ -81,9 +81,15 @@ def query(path: Path, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-def labels(house: Airflow) -> list[Any]:
-    found = query(house.prefix / "labels.db", "SELECT product_id, label, probability FROM labels")
-    return sorted(row for row in found if "-" in row[0])
+def labels(house: Airflow, start: str) -> list[Any]:
+    """Return the labels of the products whose id begins so, by id."""
+    sql = "SELECT product_id, label, probability FROM labels"
+    return sorted(row for row in query(house.prefix / "labels.db", sql) if row[0].startswith(start))
+
+
+def changes(house: Airflow, start: str) -> list[str]:
+    found = query(house.prefix / "labels.db", "SELECT product_id FROM label_history")
+    return [name for (name,) in found if name.startswith(start)]
 
 
 def drop(house: Airflow, name: str) -> None:
@@ -98,56 +104,53 @@ def runs(house: Airflow) -> list[tuple[str, str]]:
     return sorted(query(house.folder / "airflow.db", sql))
 
 
-@pytest.fixture
-def house(retrained: tuple[Airflow, dict[str, Any], str], tmp_path: Path) -> Airflow:
+def ended(house: Airflow) -> int:
+    return sum(state in ("success", "failed") for _, state in runs(house))
+
+
+@pytest.fixture(scope="module")
+def house(retrained: tuple[Airflow, dict[str, Any], str], tmp_path_factory: Any) -> Airflow:
     """Give a copy of the trained house, with a port of its own and no dumps scored."""
     trained, _, _ = retrained
-    copy = Airflow(tmp_path / "home", trained.config, free_port())
-    shutil.copytree(
-        trained.folder, copy.folder, ignore=shutil.ignore_patterns("archive", "labels.db*", "logs")
-    )
+    copy = Airflow(tmp_path_factory.mktemp("served") / "home", trained.config, free_port())
+    left_out = shutil.ignore_patterns("archive", "quarantine", "scoring", "labels.db*", "logs")
+    shutil.copytree(trained.folder, copy.folder, ignore=left_out)
     return copy
 
 
-def test_ten_dumps_dropped_at_once_are_scored_each_once(house: Airflow) -> None:
-    names = [f"night{number}" for number in range(DUMPS)]
-    for name in names:
+@pytest.fixture(scope="module")
+def scored(house: Airflow) -> Airflow:
+    """Give the house after ten dumps lay in the inbox when it was opened."""
+    for name in NAMES:
         drop(house, name)
     with serving(house) as process:
         assert process.stdout
         said = [process.stdout.readline() for _ in range(3)]
         assert said[0].startswith(f"Airflow:   http://localhost:{house.port}")
         assert said[2].startswith("password:  ")
-        archived = lambda: len(list((house.prefix / "archive").glob("night*/night*.csv"))) == DUMPS  # noqa: E731
-        until(archived, house, "ten archived dumps")
-        until(
-            lambda: [s for _, s in runs(house)].count("success") == DUMPS, house, "ten ended runs"
-        )
-    assert len(runs(house)) == DUMPS
-    found = labels(house)
-    assert [row[0] for row in found] == sorted(f"{n}-{key}" for n in names for key, _ in ROWS)
-    history = query(house.prefix / "labels.db", "SELECT product_id FROM label_history")
-    assert len(history) == len(found)
+        until(lambda: ended(house) >= len(NAMES), house, "ten ended runs")
+    return house
 
 
-def test_killed_in_the_middle_of_a_run_it_ends_with_the_same_labels(house: Airflow) -> None:
-    undisturbed = house.folder.parent / "undisturbed.csv"
-    undisturbed.write_text(
-        "\n".join(["id,title", *(f"kill-{key},{title}" for key, title in ROWS), ""])
-    )
-    answer, _ = house.run("score_dump", dump=str(undisturbed))
-    assert answer["state"] == "success", answer
-    expected = labels(house)
-    for held in house.prefix.glob("labels.db*"):
-        held.unlink()
-    with serving(house):
-        drop(house, "kill")
-        at_work = lambda: list(house.prefix.glob("runs/*/.work/kill.csv-*/predict.lock"))  # noqa: E731
-        until(at_work, house, "prediction at work")
-        kill_all(house)
-    assert not (house.prefix / "labels.db").exists()
-    with serving(house):
-        until(lambda: labels(house) == expected, house, "same labels")
-        until(lambda: [s for _, s in runs(house)] == ["success"], house, "ended run")
-    history = query(house.prefix / "labels.db", "SELECT product_id FROM label_history")
-    assert len(history) == len(expected)
+def test_ten_dumps_dropped_at_once_are_scored_each_once(scored: Airflow) -> None:
+    assert [state for _, state in runs(scored)] == ["success"] * len(NAMES)
+    assert len(list((scored.prefix / "archive").glob("night*/night*.csv"))) == len(NAMES)
+    expected = sorted(f"{name}-{key}" for name in NAMES for key, _ in ROWS)
+    assert [row[0] for row in labels(scored, "night")] == expected
+    assert sorted(changes(scored, "night")) == expected
+
+
+def test_killed_in_the_middle_of_a_run_it_ends_with_the_same_labels(scored: Airflow) -> None:
+    undisturbed = [
+        (f"kill-{name.partition('-')[2]}", *rest) for name, *rest in labels(scored, "night0-")
+    ]
+    with serving(scored):
+        drop(scored, "kill")
+        at_work = "runs/*/.work/kill.csv-*/predict.lock"
+        until(lambda: list(scored.prefix.glob(at_work)), scored, "prediction at work")
+        kill_all(scored)
+    assert labels(scored, "kill") == []
+    with serving(scored):
+        until(lambda: ended(scored) == len(NAMES) + 1, scored, "ended run")
+    assert labels(scored, "kill") == undisturbed
+    assert sorted(changes(scored, "kill")) == [row[0] for row in undisturbed]
