@@ -131,3 +131,20 @@ def test_a_gate_that_stays_shut_keeps_the_champion_and_the_run_succeeds(
     assert (airflow.prefix / "champion.json").read_bytes() == before
     assert "the gate stays shut: accuracy is" in log
     assert "(promotion.max_drop)" in log
+
+
+def test_backfill_labels_all_products_in_chunks(
+    retrained: tuple[Airflow, dict[str, Any], str], tmp_path: Path
+) -> None:
+    airflow, _, _ = retrained
+    products = drop(tmp_path / "products.csv", [(f"all-{key}", title) for key, title in PRODUCTS])
+    document = yaml.safe_load(airflow.config.read_text())
+    document["schedule"]["chunk_rows"] = 2
+    config = tmp_path / "chunks.yaml"
+    config.write_text(yaml.safe_dump(document))
+    conf = {"products": str(products), "config": str(config)}
+    answer, _ = airflow.run("backfill", **conf)
+    assert answer["state"] == "success", answer
+    assert answer["tasks"]["label.write_labels[1]"] == "success"
+    labels, _ = stored(airflow)
+    assert len([row for row in labels if row[0].startswith("all-")]) == len(PRODUCTS)
