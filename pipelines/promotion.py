@@ -15,6 +15,8 @@ from configs.schedule import PromotionSettings
 
 Metrics = Mapping[str, Any]
 
+_ROUNDING = 1e-9  # 0.90 - 0.89 is a little more than 0.01
+
 
 def objections(
     new: Metrics, champion: Metrics, changed: Mapping[str, Any] | None, rules: PromotionSettings
@@ -25,7 +27,7 @@ def objections(
     `changed_labels` returned, or None where no reference dump is set.
     """
     found = [*_overall(new, champion, rules), *_categories(new, champion, rules)]
-    if changed and changed["share"] > rules.max_changed_labels:
+    if changed and changed["share"] > rules.max_changed_labels + _ROUNDING:
         found.append(
             f"{changed['share']:.4f} of the reference dump's labels change "
             f"({changed['changed']:,} of {changed['compared']:,}), allowed are "
@@ -36,7 +38,7 @@ def objections(
 
 def _overall(new: Metrics, champion: Metrics, rules: PromotionSettings) -> list[str]:
     before, now = champion[rules.metric], new[rules.metric]
-    if before - now <= rules.max_drop:
+    if before - now <= rules.max_drop + _ROUNDING:
         return []
     sentence = (
         f"{rules.metric} is {now:.4f}, the champion's {before:.4f}: it may fall by "
@@ -53,7 +55,7 @@ def _categories(new: Metrics, champion: Metrics, rules: PromotionSettings) -> li
         f1 = now.get(before["name"], {}).get("f1", 0.0)
         if (
             before["support"] >= rules.min_category_examples
-            and before["f1"] - f1 > rules.max_category_drop
+            and before["f1"] - f1 > rules.max_category_drop + _ROUNDING
         ):
             found.append(
                 f"category {before['name']!r}: F1 is {f1:.4f}, the champion's {before['f1']:.4f}: "

@@ -142,8 +142,7 @@ def test_backfill_labels_all_products_in_chunks(
     document["schedule"]["chunk_rows"] = 2
     config = tmp_path / "chunks.yaml"
     config.write_text(yaml.safe_dump(document))
-    conf = {"products": str(products), "config": str(config)}
-    answer, _ = airflow.run("backfill", **conf)
+    answer, _ = airflow.run("backfill", products=str(products), config=str(config))
     assert answer["state"] == "success", answer
     assert answer["tasks"]["label.write_labels[1]"] == "success"
     labels, _ = stored(airflow)
