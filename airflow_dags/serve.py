@@ -67,6 +67,8 @@ def airflow_environment(folder: Path, config: Path, port: int) -> dict[str, str]
         "AISLE_CONFIG": str(config),
         PREFIX_VARIABLE: str(folder / "aisle"),
         "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "airflow_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

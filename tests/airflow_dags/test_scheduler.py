@@ -113,7 +113,9 @@ def house(retrained: tuple[Airflow, dict[str, Any], str], tmp_path_factory: Any)
     """Give a copy of the trained house, with a port of its own and no dumps scored."""
     trained, _, _ = retrained
     copy = Airflow(tmp_path_factory.mktemp("served") / "home", trained.config, free_port())
-    left_out = shutil.ignore_patterns("archive", "quarantine", "scoring", "labels.db*", "logs")
+    left_out = shutil.ignore_patterns(
+        "archive", "quarantine", "scoring", "labels.db*", "logs", "*.cfg"
+    )
     shutil.copytree(trained.folder, copy.folder, ignore=left_out)
     return copy
 
