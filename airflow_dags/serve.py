@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = Path(given.folder).resolve()
     environment = airflow_environment(folder, Path(given.config).resolve(), given.port)
     _prepare(folder, environment, given)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for sign in (signal.SIGTERM, signal.SIGINT):  # a shell starts what is behind `&` deaf to SIGINT
+        signal.signal(sign, _interrupt)
     with open(folder / "airflow.log", "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow", "standalone"],
@@ -88,7 +89,7 @@ def airflow_environment(folder: Path, config: Path, port: int) -> dict[str, str]
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process and all it started: first gently, then for certain."""
-    for sign, seconds in ((signal.SIGINT, _ENDING_SECONDS), (signal.SIGKILL, 5)):
+    for sign, seconds in ((signal.SIGTERM, _ENDING_SECONDS), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         with contextlib.suppress(subprocess.TimeoutExpired):

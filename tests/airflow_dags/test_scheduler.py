@@ -54,14 +54,22 @@ def serving(house: Airflow) -> Iterator[subprocess.Popen[str]]:
         process.wait(10)
 
 
-def kill_all(house: Airflow) -> None:
-    """Kill (SIGKILL) every process whose environment names this Airflow's folder."""
-    mark = f"AIRFLOW_HOME={house.folder}".encode()
+def of_house(house: Airflow) -> list[int]:
+    """Return every process whose environment names this Airflow's folder."""
+    mark, found = f"AIRFLOW_HOME={house.folder}".encode(), []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
                 if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(entry.name), signal.SIGKILL)
+                    found.append(int(entry.name))
+    return found
+
+
+def kill_all(house: Airflow) -> None:
+    """Kill (SIGKILL) the scheduler, its tasks, and all else of this Airflow."""
+    for process in of_house(house):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def until(found: Callable[[], Any], house: Airflow, what: str) -> Any:
@@ -131,6 +139,9 @@ def scored(house: Airflow) -> Airflow:
         assert said[0].startswith(f"Airflow:   http://localhost:{house.port}")
         assert said[2].startswith("password:  ")
         until(lambda: ended(house) >= len(NAMES), house, "ten ended runs")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        until(lambda: not of_house(house), house, "end of all processes")
     return house
 
 
