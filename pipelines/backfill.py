@@ -23,8 +23,7 @@ from pipelines import storage
 from pipelines.champion import Champion
 from pipelines.check_dump import champion_features
 from pipelines.dumps import find_dump_files, read_dump_file
-from pipelines.label_store import open_store
-from pipelines.write_labels import parse_url
+from pipelines.stored_margins import read_margins
 
 PLAN = "plan.json"
 
@@ -81,16 +80,9 @@ def _fingerprint(prefix: str, champion: Champion) -> str:
 def _margins(ids: pa.ChunkedArray, settings: Settings, store_url: str, champion: str) -> np.ndarray:
     """Return how sure each id's label is: -1 without one, infinity if it is the champion's."""
     known: dict[str, float] = {}
-    with open_store(parse_url(store_url), settings.store) as store:
-        for product, fingerprint, probabilities in store.read_margins():
-            known[product] = np.inf if fingerprint == champion else margin(probabilities)
+    for product, fingerprint, margin in read_margins(store_url, settings.store):
+        known[product] = np.inf if fingerprint == champion else margin
     return np.array([known.get(name, -1.0) for name in ids.to_pylist()])
-
-
-def margin(probabilities: list[float]) -> float:
-    """Return by how much the best probability leads the second."""
-    first, second, *_ = [*probabilities, 0.0, 0.0]
-    return first - second
 
 
 def _write_chunks(

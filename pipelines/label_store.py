@@ -79,13 +79,6 @@ class LabelStore:
             _execute(connection, self.history.insert(), story)
         return Counts(len(new), len(changed), len(rows) - len(story))
 
-    def read_margins(self) -> Iterator[tuple[str, str, list[float]]]:
-        """Yield each product's id, the fingerprint of its model, and its probabilities."""
-        query = sa.select(*self.labels.c["product_id", "model_fingerprint", "probabilities"])
-        with _one_line(self._engine.url), self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=10_000).execute(query):
-                yield row.product_id, row.model_fingerprint, row.probabilities
-
     def _stored(self, connection: sa.Connection, ids: list[str]) -> dict[str, sa.Row[Any]]:
         """Read the rows of `ids`, locked until the transaction ends where the database can."""
         query = (

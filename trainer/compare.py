@@ -188,4 +188,4 @@ def _written(artifacts: RunArtifacts, figures: dict[str, Any]) -> dict[str, Any]
 def _template() -> Template:
     loader = PackageLoader("trainer", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("comparison.html.j2")
+    return environment.get_template("gate.html.j2")

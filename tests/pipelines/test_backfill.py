@@ -13,9 +13,10 @@ from test_champion import finish
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.settings import Settings
-from pipelines.backfill import margin, plan_backfill
+from pipelines.backfill import plan_backfill
 from pipelines.champion import promote, require_champion
 from pipelines.label_store import open_store
+from pipelines.stored_margins import margin
 from pipelines.write_labels import parse_url
 
 PRODUCTS = ["sure,old title", "new,never labelled", "unsure,a", "done,b", "sure,title of today"]
