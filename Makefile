@@ -32,7 +32,7 @@ $(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
 endif
 
 help: ## say what there is
-	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dump, show the table
 	@echo "Running the whole chain on a sample catalogue in $(DEMO)"

@@ -11,6 +11,7 @@ import sys
 import time
 
 FILES = ("retrain", "score_dump", "backfill")
+DAGS = (*FILES, "watch_inbox")
 
 
 def load() -> dict[str, object]:
@@ -41,18 +42,8 @@ def load() -> dict[str, object]:
 def run(dag_id: str, conf: str) -> dict[str, object]:
     """Run a whole DAG in this process; return the state of the run and of each task."""
     modules = [importlib.import_module(f"airflow_dags.{name}") for name in FILES]
-    from airflow.sdk import DAG
-
-    dags = {}
-    for module in modules:
-        build = {"retrain": "retrain", "score_dump": "score_dump", "watch_inbox": "watch_inbox"}
-        build["backfill"] = "backfill"
-        for name in build:
-            if callable(made := getattr(module, name, None)):
-                dag = made()
-                assert isinstance(dag, DAG)
-                dags[dag.dag_id] = dag
-    done = dags[dag_id].test(run_conf=json.loads(conf))
+    made = {name: getattr(m, name)() for m in modules for name in DAGS if hasattr(m, name)}
+    done = made[dag_id].test(run_conf=json.loads(conf))
     tasks = done.get_task_instances()
     states = {f"{task.task_id}[{task.map_index}]": str(task.state) for task in tasks}
     return {"state": str(done.state), "run_id": done.run_id, "tasks": states}
