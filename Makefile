@@ -76,7 +76,7 @@ lock: $(BIN)/python ## pin what setup.py asks for in requirements.lock; UPGRADE=
 clean: ## remove the demo, caches and build leftovers; .venv stays
 	@echo "Removing $(DEMO), caches and build leftovers"
 	@rm -rf $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
-	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . \( -path ./$(VENV) -o -path ./$(AIRFLOW) \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # A stamp is written last: what was interrupted is taken up again. fastText is only what the
 # benchmarks compare with, so a machine that cannot compile it does everything else.

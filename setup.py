@@ -32,10 +32,14 @@ REQUIRES = [
     "isal>=1.7,<2",
     "jinja2>=3.1,<4",
     "keras>=3.15,<4",
+    "keras-tuner>=1.4.8,<2",
     "markupsafe>=3,<4",
     "matplotlib>=3.10,<4",
     "numpy>=2,<2.5",
+    "opensearch-py>=3,<4",
     "pandas>=3,<4",
+    "pika>=1.3,<2",
+    "psycopg[binary]>=3.2,<4",
     "pyarrow>=22,<26",
     "pydantic>=2.12,<3",
     "pyyaml>=6,<7",
@@ -43,6 +47,7 @@ REQUIRES = [
     "scikit-learn>=1.7,<2",
     "scipy>=1.16,<2",
     "sqlalchemy>=2,<3",
+    "tenacity>=9,<10",
 ]
 
 EXTRAS = {
@@ -72,7 +77,7 @@ setup(
     # same minor version as the machine that starts them.
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=[f"{room}{end}" for room in ROOMS for end in ("", ".*")]),
-    package_data={"configs": ["*.yaml"], "trainer": ["templates/*"]},
+    package_data={"configs": ["*.yaml"], "pipelines": ["templates/*"], "trainer": ["templates/*"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["aisle = aisle.__main__:main"]},

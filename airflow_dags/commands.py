@@ -24,7 +24,7 @@ from typing import IO, Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_dags.options import HOME, prefix, read_schedule
+from airflow_dags.options import HOME, prefix, read_config
 
 MEND = 2
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -40,7 +40,7 @@ def run_aisle(command: str, *options: str, config: str, beam: Sequence[str] = ()
     Raises `AirflowFailException` (no further try) with the command's own line on exit status 2,
     `AirflowException` on any other but 0.
     """
-    python = read_schedule(config).python or sys.executable
+    python = read_config(config).schedule.python or sys.executable
     typed = [python, "-m", "aisle", command, *options, "--prefix", prefix(), "--json"]
     if command not in ("promote", "rollback", "champion"):
         typed += ["--config", config]
@@ -59,7 +59,7 @@ def run_aisle(command: str, *options: str, config: str, beam: Sequence[str] = ()
 
 def has_command(command: str, config: str) -> bool:
     """Tell whether the interpreter's Aisle knows a command."""
-    python = read_schedule(config).python or sys.executable
+    python = read_config(config).schedule.python or sys.executable
     status, _, _ = _run([python, "-m", "aisle", command, "--help"])
     return status == 0
 

@@ -19,11 +19,13 @@ from airflow_dags.alerts import tell_webhook
 from configs.artifacts import PREFIX_VARIABLE, PrefixArtifacts, default_prefix
 from configs.errors import UsageError
 from configs.loading import load_settings
+from configs.models import ModelSettings
 from configs.schedule import ScheduleSettings
+from configs.settings import Settings
 
 CONFIG_VARIABLE = "AISLE_CONFIG"
 HOME = Path(__file__).resolve().parents[1]
-FAMILIES = ("bag_of_ngrams", "cnn")
+FAMILIES = tuple(ModelSettings.model_fields)
 CHAMPION = Asset(name="aisle_champion", uri="aisle://champion", group="aisle")
 INBOX = Asset(name="aisle_inbox", uri="aisle://inbox", group="aisle")
 
@@ -39,17 +41,23 @@ def prefix() -> str:
 
 
 @functools.cache
-def read_schedule(config: str) -> ScheduleSettings:
-    """Return the section `schedule` of a config, or the defaults where it cannot be read."""
+def read_config(config: str) -> Settings:
+    """Return the settings of a config, or the defaults where it cannot be read."""
     try:
-        return load_settings(config).schedule
+        return load_settings(config)
     except UsageError:
-        return ScheduleSettings()
+        return Settings(name="unread")
 
 
 def schedule() -> ScheduleSettings:
     """Return what the deployment's config says of the DAGs."""
-    return read_schedule(config_path())
+    return read_config(config_path()).schedule
+
+
+def wanted_models() -> list[str]:
+    """Return the families that are trained where a run names none."""
+    settings = read_config(config_path())
+    return list(settings.schedule.models or [settings.training.model])
 
 
 def places() -> PrefixArtifacts:
@@ -104,7 +112,8 @@ __all__ = [
     "of_every_dag",
     "places",
     "prefix",
-    "read_schedule",
+    "read_config",
     "schedule",
     "shared_params",
+    "wanted_models",
 ]

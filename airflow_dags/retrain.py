@@ -27,6 +27,7 @@ from airflow_dags.options import (
     places,
     schedule,
     shared_params,
+    wanted_models,
 )
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def _params() -> dict[str, Any]:
             description="folder or glob of the category files",
         ),
         "models": Param(
-            schedule().models or [FAMILIES[0]],
+            wanted_models(),
             type="array",
             minItems=1,
             uniqueItems=True,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from aisle import __version__
+from aisle.champion_arguments import AddOptions, champion_commands
 from configs.artifacts import PREFIX_VARIABLE, default_prefix
 
 _CONFIG = "configs/amazon_ads.yaml"
@@ -58,6 +59,11 @@ def _sample(command: argparse.ArgumentParser) -> None:
 
 
 def _stage(command: argparse.ArgumentParser) -> None:
+    _where(command)
+    command.add_argument("--force", action="store_true", help="make it anew even if it is finished")
+
+
+def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", default=_CONFIG, help=f"YAML file (default {_CONFIG})")
     command.add_argument(
         "--prefix",
@@ -73,7 +79,6 @@ def _stage(command: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="lay a value over the config, for example training.model=cnn; can be repeated",
     )
-    command.add_argument("--force", action="store_true", help="make it anew even if it is finished")
 
 
 def _preprocess(command: argparse.ArgumentParser) -> None:
@@ -83,6 +88,42 @@ def _preprocess(command: argparse.ArgumentParser) -> None:
 
 def _modelled(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="name of an export (default: the one the config names)")
+    _stage(command)
+
+
+def _page(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", metavar="FOLDER", help="where to write (default: below the run)")
+    _where(command)
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--models", nargs="+", default=[], metavar="MODEL", help="names of exports (default: all)"
+    )
+    command.add_argument(
+        "--runs", nargs="+", default=[], metavar="RUN", help="other runs whose models stand beside"
+    )
+    _page(command)
+
+
+def _explore(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--rows",
+        type=_count,
+        default=200_000,
+        help="titles to read for box plots and samples (default 200000)",
+    )
+    _page(command)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a number of 1 or more, got {text!r}")
+    return int(text)
+
+
+def _tune(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--name", help="name of the search (default: from the config)")
     _stage(command)
 
 
@@ -98,33 +139,33 @@ def _write_labels(command: argparse.ArgumentParser) -> None:
     _stage(command)
 
 
-def _prefix_only(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--prefix", default=default_prefix(), help="folder of all output")
-
-
-def _promote(command: argparse.ArgumentParser) -> None:
-    _prefix_only(command)
-    command.add_argument("--run-id", default="default", help="name of the run (default: default)")
-    command.add_argument("--model", required=True, help="name of an evaluated export")
-    command.add_argument("--reason", default="by hand", help="why; champion.json keeps it")
-
-
-def _compare(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--model", action="append", required=True, help="an evaluated export; can be repeated"
-    )
-    _stage(command)
-
-
-def _check_dump(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--dump", required=True, help="CSV, TSV, JSON lines or Parquet file")
-    _stage(command)
-
-
-def _plan_backfill(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--products", required=True, help="a dump of all products")
+def _store(command: argparse.ArgumentParser) -> None:
     command.add_argument("--store", help="SQLAlchemy URL (default: store.url, else SQLite)")
     _stage(command)
+
+
+def _diff(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--dump-id", required=True, help="the predictions to look at")
+    command.add_argument("--output", help="folder of diff.html and diff.json (default: diffs/<id>)")
+    _store(command)
+
+
+def _labels(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--product", required=True, help="the id of a product")
+    command.add_argument("--label", help="set this label for it, as a person does")
+    command.add_argument("--person", help="who sets it")
+    _store(command)
+
+
+def _undo(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--write", required=True, help="the write_id that write-labels told")
+    _store(command)
+
+
+def _dead_letters(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--write", help="only those of this write_id")
+    command.add_argument("--replay", action="store_true", help="bring them to the sink again")
+    _store(command)
 
 
 def _run(command: argparse.ArgumentParser) -> None:
@@ -135,8 +176,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     _stage(command)
 
 
-_AddOptions = Callable[[argparse.ArgumentParser], None]
-_COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
+_COMMANDS: dict[str, tuple[str, str, AddOptions]] = {
     "sample": (
         "write a generated catalogue and a product dump",
         "aisle sample --folder demo --titles 60000",
@@ -155,10 +195,25 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
         f"aisle train --config {_CONFIG} --prefix out --run-id monday --set training.model=cnn",
         _stage,
     ),
+    "tune": (
+        "search the ranges in the config; write the best values back as a config",
+        f"aisle tune --config {_CONFIG} --prefix out --run-id monday --set tuning.trials=20",
+        _tune,
+    ),
     "evaluate": (
         "measure an exported model on the test part; write metrics.json and report.html",
         f"aisle evaluate --config {_CONFIG} --prefix out --run-id monday",
         _modelled,
+    ),
+    "report": (
+        "compare the evaluated models of one or more runs in one page",
+        f"aisle report --config {_CONFIG} --prefix out --run-id monday --runs sunday",
+        _report,
+    ),
+    "explore": (
+        "show a run's categories, titles, duplicates and conflicts in one page",
+        f"aisle explore --config {_CONFIG} --prefix out --run-id monday",
+        _explore,
     ),
     "predict": (
         "label a product dump with an exported model",
@@ -173,32 +228,32 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
         f"aisle write-labels --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
         _write_labels,
     ),
-    "compare": (
-        "hold new models against the champion: the gate of the config's section promotion",
-        f"aisle compare --config {_CONFIG} --prefix out --run-id monday --model MODEL",
-        _compare,
+    "diff": (
+        "show what write-labels would change, as HTML and JSON, and whether the gate lets it",
+        f"aisle diff --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
+        _diff,
     ),
-    "promote": (
-        "make an evaluated model the champion, which labels new dumps",
-        "aisle promote --prefix out --run-id monday --model MODEL",
-        _promote,
+    "gate": (
+        "end with status 2 where the gate does not let write-labels change what it would",
+        f"aisle gate --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
+        _diff,
     ),
-    "rollback": (
-        "make the champion before this one the champion again",
-        "aisle rollback --prefix out",
-        _prefix_only,
+    "labels": (
+        "tell the story of a product's label, or set it as a person",
+        f"aisle labels --config {_CONFIG} --prefix out --product 4711",
+        _labels,
     ),
-    "champion": ("say which model labels new dumps", "aisle champion --prefix out", _prefix_only),
-    "check-dump": (
-        "read a dump through and say whether the champion can label it",
-        f"aisle check-dump --config {_CONFIG} --prefix out --dump new.csv",
-        _check_dump,
+    "undo": (
+        "put back what a write changed, where nothing newer came since",
+        f"aisle undo --config {_CONFIG} --prefix out --write 0f1e2d3c4b5a6978",
+        _undo,
     ),
-    "plan-backfill": (
-        "cut all products into chunks for the champion, the least sure labels first",
-        f"aisle plan-backfill --config {_CONFIG} --prefix out --products products.csv",
-        _plan_backfill,
+    "dead-letters": (
+        "show what a sink refused, or bring it there again",
+        f"aisle dead-letters --config {_CONFIG} --prefix out --replay",
+        _dead_letters,
     ),
+    **champion_commands(_CONFIG, _stage),
     "run": (
         "the chain: preprocess, train, evaluate, and with --dump predict and write-labels",
         (

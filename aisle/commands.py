@@ -7,11 +7,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
-from aisle.tables import show_chain, show_figures
+from aisle.champion_commands import CHAMPION_COMMANDS
+from aisle.tables import show_chain, show_figures, show_trials
 from configs.artifacts import RunArtifacts
+from configs.errors import UsageError
 from configs.loading import load_settings
 from configs.settings import Settings
 
@@ -25,6 +26,8 @@ def run_command(given: argparse.Namespace) -> int:
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
     if given.command == "run":
         show_chain(figures)
+    elif given.command == "tune":
+        show_trials(figures)
     else:
         show_figures(given.command, figures)
     if given.json:
@@ -52,9 +55,34 @@ def train(given: argparse.Namespace) -> Figures:
     return _train(given, settings, artifacts)
 
 
+def tune(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from trainer.tune import tune
+
+    return _figures(tune(settings, artifacts, given.name, force=given.force))
+
+
 def evaluate(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
     return _evaluate(given, settings, artifacts, _model(given, settings))
+
+
+def report(given: argparse.Namespace) -> Figures:
+    from trainer.comparison import write_comparison
+
+    settings, artifacts = _setting(given)
+    runs = [artifacts, *(RunArtifacts(given.prefix, name) for name in given.runs)]
+    price = settings.evaluation.price_per_core_hour
+    return write_comparison(runs, given.models, given.out or artifacts.report, price)
+
+
+def explore(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    _load_tensorflow()
+    from trainer.exploration import explore
+
+    return explore(settings, artifacts, given.out or artifacts.exploration, given.rows)
 
 
 def predict(given: argparse.Namespace) -> Figures:
@@ -66,53 +94,6 @@ def predict(given: argparse.Namespace) -> Figures:
 def write_labels(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
     return _write_labels(given, settings, artifacts)
-
-
-def compare(given: argparse.Namespace) -> Figures:
-    settings, artifacts = _setting(given)
-    _load_tensorflow()
-    from trainer.compare import compare
-
-    return compare(settings, artifacts, given.model, beam_arguments=given.beam)
-
-
-def promote(given: argparse.Namespace) -> Figures:
-    from pipelines.champion import promote
-
-    return promote(given.prefix, given.run_id, given.model, reason=given.reason)
-
-
-def rollback(given: argparse.Namespace) -> Figures:
-    from pipelines.champion import rollback
-
-    return rollback(given.prefix)
-
-
-def champion(given: argparse.Namespace) -> Figures:
-    from pipelines.champion import require_champion
-
-    return asdict(require_champion(given.prefix))
-
-
-def check_dump(given: argparse.Namespace) -> Figures:
-    settings, artifacts = _setting(given)
-    _load_tensorflow()
-    from pipelines.champion import require_champion
-    from pipelines.check_dump import champion_features, check_dump
-
-    features = champion_features(artifacts.prefix, require_champion(artifacts.prefix))
-    return check_dump(settings, given.dump, features)
-
-
-def plan_backfill(given: argparse.Namespace) -> Figures:
-    settings, artifacts = _setting(given)
-    _load_tensorflow()
-    from pipelines.backfill import plan_backfill
-    from pipelines.champion import require_champion
-
-    url = given.store or settings.store.url or artifacts.label_store_url
-    champion = require_champion(artifacts.prefix)
-    return plan_backfill(settings, artifacts.prefix, champion, given.products, url)
 
 
 def run(given: argparse.Namespace) -> Figures:
@@ -192,7 +173,7 @@ def _write_labels(
     from pipelines.stage import require_manifest
     from pipelines.write_labels import example_query, write_labels
 
-    url = given.store or settings.store.url or artifacts.label_store_url
+    url = _store_url(given, settings, artifacts)
     predictions = artifacts.predictions(given.dump_id)
     total = require_manifest(predictions, "predict").figures.get("predictions")
     started = time.perf_counter()
@@ -203,9 +184,96 @@ def _write_labels(
             dump_id=given.dump_id,
             settings=settings.store,
             on_progress=progress,
+            force=given.command == "write-labels" and given.force,
         )
     seconds = round(time.perf_counter() - started, 3)
     return {**figures, "query": example_query(url, settings.store), "seconds": seconds}
+
+
+def diff(given: argparse.Namespace) -> Figures:
+    """Show what would change; the pages go beside the run's other output."""
+    from pipelines.label_diff import write_pages
+
+    settings, artifacts = _setting(given)
+    found = _diff(given, settings, artifacts)
+    folder = given.output or f"{artifacts.root}/diffs/{given.dump_id}"
+    data, page = write_pages(found, folder)
+    told = {name: found[name] for name in ("counts", "gate", "gate_says", "store")}
+    return {**told, "json": data, "report": page}
+
+
+def gate(given: argparse.Namespace) -> Figures:
+    settings, artifacts = _setting(given)
+    found = _diff(given, settings, artifacts)
+    if found["gate"] != "passes":
+        raise UsageError(found["gate_says"])
+    return {name: found[name] for name in ("counts", "gate", "store")}
+
+
+def _diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    from pipelines.label_diff import diff_labels
+
+    return diff_labels(
+        artifacts.predictions(given.dump_id),
+        store_url=_store_url(given, settings, artifacts),
+        dump_id=given.dump_id,
+        settings=settings.store,
+    )
+
+
+def labels(given: argparse.Namespace) -> Figures:
+    """Tell the story of a product; set its label first, where one is given."""
+    from pipelines.sinks.story import set_label, story_of
+
+    if bool(given.label) != bool(given.person):
+        raise UsageError("--label and --person belong together: what is set, and who sets it")
+    settings, artifacts = _setting(given)
+    with _ledger(given, settings, artifacts) as ledger:
+        if given.label:
+            write_id = set_label(ledger, given.product, given.label, given.person)
+            _feed(ledger, settings, write_id)
+        return story_of(ledger, given.product)
+
+
+def undo(given: argparse.Namespace) -> Figures:
+    from pipelines.sinks.story import undo
+
+    settings, artifacts = _setting(given)
+    with _ledger(given, settings, artifacts) as ledger:
+        figures = undo(ledger, given.write)
+        return figures | _feed(ledger, settings, figures["write_id"])
+
+
+def dead_letters(given: argparse.Namespace) -> Figures:
+    from pipelines.sinks.delivery import opened
+    from pipelines.sinks.replay import dead_letters, replay
+
+    settings, artifacts = _setting(given)
+    with _ledger(given, settings, artifacts) as ledger:
+        if not given.replay:
+            found = dead_letters(ledger, given.write)
+            return {"dead_letters": len(found), "letters": found, "store": ledger.url}
+        with opened(settings.store.sinks) as sinks:
+            return replay(ledger, sinks, given.write) | {"store": ledger.url}
+
+
+def _feed(ledger: Any, settings: Settings, write_id: str) -> Figures:
+    """Bring the changes of a small write to the sinks."""
+    from pipelines.sinks.delivery import feed
+
+    delivered = feed(ledger, settings.store.sinks, write_id)
+    return {"sinks": delivered} if delivered else {}
+
+
+def _store_url(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> str:
+    return str(given.store or settings.store.url or artifacts.label_store_url)
+
+
+def _ledger(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Any:
+    from pipelines.sinks.engine import parse_url
+    from pipelines.sinks.ledger import open_ledger
+
+    return open_ledger(parse_url(_store_url(given, settings, artifacts)), settings.store)
 
 
 def _load_tensorflow() -> None:
@@ -228,14 +296,17 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "sample": sample,
     "preprocess": preprocess,
     "train": train,
+    "tune": tune,
     "evaluate": evaluate,
+    "report": report,
+    "explore": explore,
     "predict": predict,
     "write-labels": write_labels,
-    "compare": compare,
-    "promote": promote,
-    "rollback": rollback,
-    "champion": champion,
-    "check-dump": check_dump,
-    "plan-backfill": plan_backfill,
+    "diff": diff,
+    "gate": gate,
+    "labels": labels,
+    "undo": undo,
+    "dead-letters": dead_letters,
+    **CHAMPION_COMMANDS,
     "run": run,
 }

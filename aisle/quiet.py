@@ -18,7 +18,7 @@ _ENVIRONMENT = {
     # Arrow's own pool keeps what was freed: half a gigabyte on three million records.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     # Some virtual machines say that they have AMX, and end a process that uses it (bfloat16).
-    "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16",
+    "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_FP16",
 }
 # A million objects live as long as the process. Python's collector would go through them again
 # for every 700 new ones: a tenth of the time of preprocessing.
@@ -33,7 +33,8 @@ def set_environment() -> None:
 
 def import_tensorflow() -> None:
     """Load TensorFlow and look for devices; real errors are exceptions and come through."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 100)
+    first = "tensorflow" not in sys.modules
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 5, 5)
     set_environment()
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
@@ -41,7 +42,8 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")
-    gc.freeze()
+    if first:  # what a command leaves behind for the next one must not be kept for ever
+        gc.freeze()
     tf.get_logger().setLevel(logging.ERROR)
     for name in ("apache_beam", "absl", "tensorflow_transform", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)

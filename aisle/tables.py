@@ -8,6 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from configs.tuning import short_names
+
+_SHOWN_TRIALS = 20
+
 
 def show_figures(title: str, figures: Mapping[str, Any]) -> None:
     """Show one stage's figures; what is a list, or nested deeper than once, stays in the JSON."""
@@ -33,6 +37,32 @@ def show_chain(figures: Mapping[str, Any]) -> None:
         console.print(f"labels:  {figures['write-labels']['query']}", soft_wrap=True, markup=False)
 
 
+def show_trials(figures: Mapping[str, Any]) -> None:
+    """Show the best trials of a search, the best first, and where the rest is to be found."""
+    rows = [row for row in figures["rows"] if row["score"] is not None]
+    rows.sort(key=lambda row: row["score"], reverse=figures["better"] == "max")
+    keys = list(dict.fromkeys(key for row in rows for key in row["values"]))
+    table = Table(title=f"tune: {figures['objective']}", title_justify="left")
+    for name in ("trial", figures["objective"], *short_names(keys).values(), "epochs", "seconds"):
+        table.add_column(name, justify="right", overflow="fold")
+    for row in rows[:_SHOWN_TRIALS]:
+        values = (_shown_value(row["values"].get(key)) for key in keys)
+        how_long = (f"{row['epochs']:g}", _shown(row["seconds"]))
+        table.add_row(str(row["trial"]), f"{row['score']:.4f}", *values, *how_long)
+    console = _console()
+    console.print(table)
+    if len(figures["rows"]) > len(rows[:_SHOWN_TRIALS]):
+        of = f"{figures['trials']} trials, {figures['failed']} of them failed"
+        console.print(f"{of}; all are in trials.csv beside the report")
+    _say_if_done_before("tune", figures)
+    console.print(f"config:  {figures['config']}", soft_wrap=True)
+    console.print(f"report:  {figures['report']}", soft_wrap=True)
+
+
+def _shown_value(value: object) -> str:
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _chain_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     counts, scores = figures["preprocess"], figures["evaluate"]
     for name in ("records", "rejected", "duplicates", "examples"):
@@ -40,9 +70,10 @@ def _chain_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("dropped_conflicts", "unlabelled"):
         if counts[name]:
             yield name, _shown(counts[name])
-    yield f"accuracy, {figures['train']['model']}", _shown(scores["accuracy"])
-    for name, accuracy in scores["baselines"].items():
-        yield f"accuracy, {name}", _shown(accuracy)
+    main = "accuracy" if "accuracy" in scores else "micro_f1"
+    yield f"{_spoken(main)}, {figures['train']['model']}", _shown(scores[main])
+    for name, of_baseline in scores["baselines"].items():
+        yield f"{_spoken(main)}, {name}", _shown(of_baseline)
     if "predict" in figures:
         labels = figures["write-labels"]
         yield "products labelled", _shown(figures["predict"]["predictions"])
@@ -61,6 +92,10 @@ def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"{name}: {inner}", _shown(inner_value)
         elif not isinstance(value, list):
             yield name, _shown(value)
+
+
+def _spoken(key: str) -> str:
+    return key.replace("_", " ").replace(" f1", " F1")
 
 
 def _shown(value: object) -> str:

@@ -141,8 +141,29 @@ class RunArtifacts:
     def exports(self, hparams_id: str) -> str:
         return f"{self.root}/exports/{check_name('hparams id', hparams_id)}"
 
+    @property
+    def evaluations(self) -> str:
+        """The folder of all evaluations, one folder a model."""
+        return f"{self.root}/evaluation"
+
+    @property
+    def report(self) -> str:
+        """Where the comparison of models is written."""
+        return f"{self.root}/report"
+
+    @property
+    def exploration(self) -> str:
+        return f"{self.root}/exploration"
+
     def evaluation(self, hparams_id: str) -> str:
-        return f"{self.root}/evaluation/{check_name('hparams id', hparams_id)}"
+        return f"{self.evaluations}/{check_name('hparams id', hparams_id)}"
+
+    def tuning(self, name: str) -> str:
+        return f"{self.root}/tuning/{check_name('name of a search', name)}"
+
+    def search(self, name: str) -> str:
+        """Where a search keeps its trials, so that it can go on; the outcome is in `tuning`."""
+        return f"{self.root}/searches/{check_name('name of a search', name)}"
 
     def predictions(self, dump_id: str) -> str:
         return f"{self.root}/predictions/{check_name('dump id', dump_id)}"

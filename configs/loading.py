@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -62,7 +63,9 @@ def _override(document: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     section = document
     for parent in parents:
-        section = section.setdefault(parent, {})
+        if section.get(parent) is None:
+            section[parent] = {}
+        section = section[parent]
         if not isinstance(section, dict):
             raise UsageError(f"--set {override}: {parent} is a value, not a section")
     try:
@@ -93,8 +96,14 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
         if field is None:
             return ["see configs/settings.py"]
-        model = field.annotation
+        model = _without_none(field.annotation)
     return sorted(model.model_fields) if hasattr(model, "model_fields") else []
+
+
+def _without_none(annotation: Any) -> Any:
+    """Return what an optional section is when it is there."""
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if isinstance(annotation, UnionType) and len(kinds) == 1 else annotation
 
 
 def _kind(value: object) -> str:

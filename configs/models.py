@@ -1,12 +1,14 @@
-"""Hyper-parameters of each model family, by the name that `training.model` takes."""
+"""Hyper-parameters of each model, by the name that `training.model` takes."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from configs.section import Count, Positive, Section
+
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class FitSettings(Section):
@@ -21,6 +23,11 @@ class FitSettings(Section):
     patience: Count = 2
     learning_rate: Positive = 0.001
 
+    @property
+    def least_length(self) -> int:
+        """How many tokens `features.tokens.length` must leave of a title for the model to work."""
+        return 1
+
 
 class CnnSettings(FitSettings):
     """The course notebook's 1D-CNN: two convolutions over token embeddings, max over time."""
@@ -30,7 +37,108 @@ class CnnSettings(FitSettings):
     kernel_size: Count = 7
     strides: Count = 3
     hidden_units: Count = 128
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    dropout: Rate = 0.5
+
+    @property
+    def least_length(self) -> int:
+        """The first convolution must leave the second one a whole kernel."""
+        return (self.kernel_size - 1) * self.strides + self.kernel_size
+
+
+class RecurrentSettings(FitSettings):
+    """The course notebook's LSTM and GRU: recurrent layers over token embeddings."""
+
+    embedding_width: Count = 128
+    units: Count = 128
+    layers: Count = 2
+    dropout: Rate = 0.5
+
+
+class LstmDropoutSettings(RecurrentSettings):
+    """The notebook's LSTM with dropout inside its layers: of what comes in, and of the state."""
+
+    input_dropout: Rate = 0.5
+    recurrent_dropout: Rate = 0.5
+
+
+class DenseSettings(FitSettings):
+    """The notebook's dense model: two layers on every token, the mean over the tokens."""
+
+    embedding_width: Count = 128
+    hidden_units: Count = 256
+    dropout: Rate = 0.5
+
+
+class VectorSettings(Section):
+    """A file of word vectors, `.gz` or not, of the model's `embedding_width`.
+
+    `trained`: whether they go on learning, or stay as they are.
+    """
+
+    path: str = Field(min_length=1)
+    format: Literal["auto", "glove", "word2vec_text", "word2vec_binary"] = "auto"
+    trained: bool = True
+
+
+class WordSettings(FitSettings):
+    """What the models share that may start from word vectors."""
+
+    embedding_width: Count = 128
+    vectors: VectorSettings | None = None
+
+
+class TextCnnSettings(WordSettings):
+    """Kim's CNN: kernels of several widths side by side, each one's maximum over time.
+
+    `max_norm` is the largest norm of a class's weights (Kim's constraint); null sets no bound.
+    """
+
+    kernel_sizes: list[Count] = Field(default=[3, 4, 5], min_length=1)
+    filters: Count = 100
+    dropout: Rate = 0.5
+    max_norm: Positive | None = 3.0
+
+
+class GruSettings(WordSettings):
+    """One GRU layer, or four; dropout before each and after the last."""
+
+    embedding_width: Count = 100
+    units: Count = 128
+    dropout: Rate = 0.2
+
+
+class EmbeddingPoolSettings(WordSettings):
+    """The maximum or the mean of a title's word embeddings, and a hidden layer."""
+
+    pool: Literal["max", "mean"] = "max"
+    hidden_units: Count = 128
+    dropout: Rate = 0.2
+
+
+class BowMlpSettings(FitSettings):
+    """A binary bag of words and two hidden layers."""
+
+    hidden_units: Count = 200
+    activation: Literal["relu", "sigmoid", "tanh"] = "relu"
+    dropout: Rate = 0.0
+
+
+class WideDeepSettings(FitSettings):
+    """A linear model of hashed n-grams beside hidden layers on the mean of word embeddings.
+
+    `wide_buckets` is how many rows the linear part has: the buckets of the n-grams are folded into
+    them, as each has a weight for every class. `learning_rate` is for what is looked up,
+    `dense_learning_rate` for the rest.
+    """
+
+    batch_size: Count = 1024
+    epochs: Count = 2
+    learning_rate: Positive = 0.05
+    dense_learning_rate: Positive = 0.05
+    wide_buckets: Count = 262_144
+    embedding_width: Count = 64
+    hidden_units: list[Count] = Field(default=[128, 64], min_length=1)
+    dropout: Rate = 0.2
 
 
 class BagOfNgramsSettings(FitSettings):
@@ -50,7 +158,27 @@ class BagOfNgramsSettings(FitSettings):
 
 
 class ModelSettings(Section):
-    """One section a family; a family that is not named keeps its defaults."""
+    """One section a model; a model that is not named keeps its defaults."""
 
     cnn: CnnSettings = CnnSettings()
+    lstm: RecurrentSettings = RecurrentSettings()
+    lstm_dropout: LstmDropoutSettings = LstmDropoutSettings()
+    gru: RecurrentSettings = RecurrentSettings()
+    dense: DenseSettings = DenseSettings()
+    text_cnn: TextCnnSettings = TextCnnSettings()
+    gru_1: GruSettings = GruSettings()
+    gru_4: GruSettings = GruSettings()
+    embedding_pool: EmbeddingPoolSettings = EmbeddingPoolSettings()
+    bow_mlp: BowMlpSettings = BowMlpSettings()
+    wide_deep: WideDeepSettings = WideDeepSettings()
     bag_of_ngrams: BagOfNgramsSettings = BagOfNgramsSettings()
+
+
+def check_model(name: str) -> str:
+    """Return the name of a model; raise `ValueError` for what is none."""
+    if name not in ModelSettings.model_fields:
+        raise ValueError(f"no such model: {name!r}; one of {', '.join(ModelSettings.model_fields)}")
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(check_model)]

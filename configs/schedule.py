@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from configs.models import ModelName
 from configs.section import Count, Positive, Section, Share
 
+Metric = Literal["accuracy", "micro_f1", "macro_f1", "weighted_f1"]
+METRIC_NAMES: tuple[str, ...] = get_args(Metric)
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -16,10 +19,11 @@ class PromotionSettings(Section):
 
     `metric` may fall by `max_drop`, the F1 of a category with at least `min_category_examples` test
     titles by `max_category_drop`, and of the labels of `reference_dump` (any dump that `aisle
-    predict` reads; none: not asked) `max_changed_labels` may be others.
+    predict` reads; none: not asked) `max_changed_labels` may be others. Only a model of several
+    labels a title has a `micro_f1`, and it has no `accuracy`.
     """
 
-    metric: Literal["accuracy", "macro_f1", "weighted_f1"] = "accuracy"
+    metric: Metric = "accuracy"
     max_drop: Share = 0.0
     max_category_drop: Share = 0.05
     min_category_examples: Count = 30
@@ -39,7 +43,7 @@ class ScheduleSettings(Section):
 
     python: str | None = Field(default=None, min_length=1)
     retrain: str | None = Field(default=None, min_length=1)
-    models: list[Tag] = Field(default_factory=list)
+    models: list[ModelName] = Field(default_factory=list)
     catalogue: str | None = Field(default=None, min_length=1)
     inbox: str | None = Field(default=None, min_length=1)
     products: str | None = Field(default=None, min_length=1)

@@ -1,13 +1,15 @@
 """What every section of the settings shares."""
 
 import codecs
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0.0)]
+NamedLevel = Literal["main", "sub", "subsub", "bottom"]
+Level = Literal["main", "sub", "subsub", "bottom", "full"]
 
 
 class Section(BaseModel):

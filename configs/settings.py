@@ -10,14 +10,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from configs.baselines import BaselineSettings
 from configs.columns import ColumnFeatures, check_outputs, headers_of
-from configs.models import ModelSettings
+from configs.models import FitSettings, ModelSettings
 from configs.schedule import PromotionSettings, ScheduleSettings
-from configs.section import Count, Encoding, Pattern, Positive, Section, Share, check_pattern
+from configs.section import (
+    Count,
+    Encoding,
+    Level,
+    NamedLevel,
+    Pattern,
+    Section,
+    Share,
+    check_pattern,
+)
 from configs.source import Quoting, SourceSettings
-
-NamedLevel = Literal["main", "sub", "subsub", "bottom"]
-Level = Literal["main", "sub", "subsub", "bottom", "full"]
+from configs.stores import StoreSettings
+from configs.training import TrainingSettings
+from configs.tuning import TuningSettings, check_tuning
 
 
 class Replacement(Section):
@@ -172,32 +182,21 @@ class PreprocessSettings(Section):
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
 
 
-class TrainingSettings(Section):
-    """How a model is fitted; the model's own hyper-parameters stand in `models`.
+class EvaluationSettings(Section):
+    """What the evaluation reports.
 
-    `devices`: how many GPUs to use, 0 for all there are. `validation_rows`: how many titles of the
-    valid part are scored after each epoch, 0 for all. `checkpoint_seconds`: how long at most is
-    lost when training is killed.
+    `threshold`: the score from which a label is an answer, where a title may have several; figures
+    at the best threshold of the valid part stand beside. `calibration_rows`: how many titles of the
+    valid part that threshold and the temperature are fitted on. `price_per_core_hour`: what a core
+    costs an hour, in any currency, for the cost of a million titles.
     """
 
-    model: Literal["bag_of_ngrams", "cnn"] = "bag_of_ngrams"
-    level: Level = "main"
-    seed: Annotated[int, Field(ge=0)] = 1
-    shuffle_buffer: Annotated[int, Field(ge=0)] = 0
-    validation_rows: Annotated[int, Field(ge=0)] = 50_000
-    checkpoint_seconds: Positive = 300.0
-    mixed_precision: bool = False
-    xla: bool = False
-    devices: Annotated[int, Field(ge=0)] = 0
-
-
-class EvaluationSettings(Section):
-    """What the evaluation reports."""
-
     top_k: Count = 3
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    calibration_rows: Count = 20_000
+    price_per_core_hour: Annotated[float, Field(ge=0.0)] = 0.05
     calibration_bins: Annotated[int, Field(ge=2)] = 15
-    linear_baseline: bool = True
-    baseline_rows: Count = 200_000
+    baselines: BaselineSettings = BaselineSettings()
     batch_size: Count = 4096
 
 
@@ -205,7 +204,8 @@ class DumpSettings(Section):
     """The product dumps: their columns and how the predictions are cut.
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
-    `columns` those of `features.columns` that are headed otherwise here.
+    `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
+    the analysts' rules (`configs/rules.py`).
     """
 
     id: str = "id"
@@ -218,17 +218,9 @@ class DumpSettings(Section):
     encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
+    rules: str | None = None
     num_shards: Count = 8
     batch_rows: Count = 4096
-
-
-class StoreSettings(Section):
-    """Where labels go: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite)."""
-
-    url: str | None = None
-    labels_table: str = Field(default="labels", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    history_table: str = Field(default="label_history", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    batch_rows: Count = 5000
 
 
 class RunnerSettings(Section):
@@ -257,6 +249,7 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     models: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    tuning: TuningSettings = TuningSettings()
     dump: DumpSettings = DumpSettings()
     store: StoreSettings = StoreSettings()
     pipeline: RunnerSettings = RunnerSettings()
@@ -295,4 +288,29 @@ class Settings(Section):
                 raise ValueError(
                     f"{where} is {level!r}, but categories.levels has only {sorted(known)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _objectives_are_written(self) -> Self:
+        if "rule_based" in self.training.objectives and not self.objectives.rule_based:
+            raise ValueError(
+                "training.objectives names rule_based, but objectives.rule_based is false: "
+                "preprocessing would write no examples of it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _titles_are_long_enough(self) -> Self:
+        name, length = self.training.model, self.features.tokens.length
+        model: FitSettings = getattr(self.models, name)
+        if length < model.least_length:
+            raise ValueError(
+                f"models.{name} needs features.tokens.length of {model.least_length} or more, "
+                f"got {length}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tuning_is_possible(self) -> Self:
+        check_tuning(self, self.tuning)
         return self

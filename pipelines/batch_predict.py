@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 from collections import Counter
@@ -16,20 +17,25 @@ from pydantic import TypeAdapter
 
 from configs.artifacts import RunArtifacts
 from configs.columns import ColumnFeatures
+from configs.errors import UsageError
 from configs.loading import fingerprint
+from configs.rules import RuleBook, load_rules
 from configs.settings import DumpSettings, Settings
 from pipelines import storage
-from pipelines.dumps import DUMP_ROWS, REJECTS, DumpFile, ReadDump, find_dump_files
+from pipelines.dumps import DUMP_ROWS, DumpFile, find_dump_files
 from pipelines.progress import ProgressLog, show_progress
+from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
 from pipelines.stage import Outcome, require_manifest, run_stage
 from transforms.overlap import OverlappedDoFn
 from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
+from transforms.rules import RULED_PREDICTIONS, apply_rules, report
 from transforms.title_steps import AddCounters
 from transforms.titles import cut_by_key
 
 _COUNTS = "counts.json"
+RULES_REPORT = "rules.json"
 _NO_INPUTS = {*DUMP_ROWS.names, "key"}
 
 
@@ -51,6 +57,8 @@ def batch_predict(
     export = artifacts.exports(model)
     require_manifest(export, "train")
     provenance, features = _provenance(export), _features(export)
+    book = load_rules(settings.dump.rules) if settings.dump.rules else None
+    rules = in_force(book, features) if book else None
     files, dump_fingerprint = find_dump_files(dump, settings.dump, features)
 
     def body(work: str) -> dict[str, Any]:
@@ -60,8 +68,16 @@ def batch_predict(
             beam.Pipeline(options=options) as pipeline,
         ):
             model_path = f"{export}/model"
-            build(pipeline, files, settings.dump, model_path, provenance, work, log, features)
-        return _figures(json.loads(storage.read_bytes(f"{work}/{_COUNTS}")), provenance)
+            build(
+                pipeline, files, settings.dump, model_path, provenance, work, log, features, rules
+            )
+        counts = json.loads(storage.read_bytes(f"{work}/{_COUNTS}"))
+        figures = _figures(counts, provenance)
+        if rules:
+            told = report(_rule_counts(counts), rules.rules, rules.version)
+            storage.write_bytes(f"{work}/predictions/{RULES_REPORT}", _json(told))
+            figures["rules"] = {name: told[name] for name in ("version", "never_fire", "disagree")}
+        return figures
 
     return run_stage(
         "predict",
@@ -69,9 +85,33 @@ def batch_predict(
         folders={"predictions": artifacts.predictions(dump_id)},
         work=f"{artifacts.work}/{dump_id}",
         input_fingerprint=dump_fingerprint,
-        config_fingerprint=fingerprint(settings.dump, vars(provenance)),
+        config_fingerprint=fingerprint(
+            settings.dump, vars(provenance), *([rules] if rules else [])
+        ),
         force=force,
     )
+
+
+def in_force(book: RuleBook, features: ColumnFeatures) -> RuleBook:
+    """Return the rules that hold today; raise `UsageError` for a column that is not read."""
+    for rule in book.rules:
+        for column in rule.column_is:
+            if column not in features:
+                raise UsageError(
+                    f"rule {rule.name!r}: column_is names {column!r}, but the model reads only "
+                    f"{sorted(features) or 'the title'}; name it in features.columns and train"
+                )
+    today = datetime.datetime.now(datetime.UTC).date()
+    return book.model_copy(update={"rules": book.in_force(today)})
+
+
+def _rule_counts(counts: dict[str, int]) -> Counter[tuple[str, ...]]:
+    named = ((key.split(":"), count) for key, count in counts.items())
+    return Counter({tuple(key[1:]): count for key, count in named if key[0] == "rule"})
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _provenance(export: str) -> Provenance:
@@ -108,6 +148,9 @@ def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
         "repeated_ids": repeated,
         "predictions": predictions,
         "model": provenance.model,
+        "taxonomy_version": next(
+            (key.split(":")[1] for key in counts if key.startswith("taxonomy:")), None
+        ),
     }
 
 
@@ -120,6 +163,7 @@ def build(
     work: str,
     log: ProgressLog,
     features: ColumnFeatures | None = None,
+    rules: RuleBook | None = None,
 ) -> None:
     """Lay out the pipeline; everything it makes lies below `work`."""
     shards = settings.num_shards
@@ -135,7 +179,7 @@ def build(
         >> beam.ParDo(_CutById(shards)).with_output_types(tuple[int, pa.RecordBatch])
         | "Group by id" >> beam.GroupByKey()
         | "Predict and write"
-        >> beam.ParDo(_PredictPart(model, provenance, settings, f"{work}/predictions", log))
+        >> beam.ParDo(_PredictPart(model, provenance, settings, f"{work}/predictions", log, rules))
     )
     rejects = read[REJECTS]
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/predictions/rejected", shards)
@@ -175,7 +219,9 @@ class _PredictPart(OverlappedDoFn):
         settings: DumpSettings,
         folder: str,
         log: ProgressLog,
+        rules: RuleBook | None = None,
     ) -> None:
+        self._rules = rules
         self._model, self._provenance, self._folder = model, provenance, folder
         self._of, self._batch_rows, self._log = settings.num_shards, settings.batch_rows, log
         self._top_k = settings.top_k
@@ -188,13 +234,23 @@ class _PredictPart(OverlappedDoFn):
         rows = pa.Table.from_batches(list(batches)).combine_chunks().to_batches()[0]
         kept = last_rows(rows)
         path = f"{self._folder}/part-{part:05d}-of-{self._of:05d}.parquet"
-        with storage.open_output(path) as file, pq.ParquetWriter(file, PREDICTIONS) as writer:
+        schema = RULED_PREDICTIONS if self._rules else PREDICTIONS
+        counts: Counter[tuple[str, ...]] = Counter()
+        with storage.open_output(path) as file, pq.ParquetWriter(file, schema) as writer:
             for begin in range(0, kept.num_rows, self._batch_rows):
                 batch = kept.slice(begin, self._batch_rows)
-                writer.write_batch(score(batch, self._model, self._top_k, self._provenance))
+                found = score(batch, self._model, self._top_k, self._provenance)
+                if self._rules:
+                    book = self._rules
+                    found, did = apply_rules(batch, found, book.rules, book.version)
+                    counts.update({("rule", *key): count for key, count in did.items()})
+                writer.write_batch(found)
                 self._log.add("titles labelled", batch.num_rows)
-        repeated = rows.num_rows - kept.num_rows
-        return [Counter({("predictions",): kept.num_rows, ("repeated_ids",): repeated})]
+        names = load_classifier(self._model)[1].to_pylist()
+        counts["taxonomy", fingerprint({"names": names})] = 1
+        counts["predictions",] = kept.num_rows
+        counts["repeated_ids",] = rows.num_rows - kept.num_rows
+        return [counts]
 
 
 def score(rows: pa.RecordBatch, model: str, top_k: int, provenance: Provenance) -> pa.RecordBatch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import gc
 import json
 import os
 import resource
@@ -120,6 +121,7 @@ def run_stage(
         content = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
         storage.write_bytes(f"{home}/{COMPLETED}", content.encode())
         storage.remove_tree(work_folder)
+    gc.collect()  # the next stage of a chain should not find this one's model in memory
     return Outcome(manifest, skipped=False)
 
 

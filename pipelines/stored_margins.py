@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from configs.errors import PassingFault
-from configs.settings import StoreSettings
-from pipelines.label_store import shown
-from pipelines.write_labels import parse_url
+from configs.stores import StoreSettings
+from pipelines.sinks.engine import parse_url, shown, words
 
 _ROWS = 10_000
 
@@ -22,7 +21,7 @@ def read_margins(store_url: str, settings: StoreSettings) -> Iterator[tuple[str,
     """
     url = parse_url(store_url)
     engine = sa.create_engine(url, hide_parameters=True)
-    columns = (sa.column("product_id"), sa.column("model_fingerprint"))
+    columns: list[sa.ColumnClause] = [sa.column("product_id"), sa.column("model_fingerprint")]
     query = sa.select(*columns, sa.column("probabilities", sa.JSON)).select_from(
         sa.table(settings.labels_table)
     )
@@ -33,9 +32,8 @@ def read_margins(store_url: str, settings: StoreSettings) -> Iterator[tuple[str,
             for product, fingerprint, probabilities in connection.execute(query):
                 yield product, fingerprint, margin(probabilities)
     except DBAPIError as error:
-        words = " ".join(str(error.orig).split())
-        words = words.replace(str(url.password), "***") if url.password else words
-        raise PassingFault(f"{shown(url)}: {words}; expected a store that can be read") from error
+        said = words(error, url)
+        raise PassingFault(f"{shown(url)}: {said}; expected a store that can be read") from error
     finally:
         engine.dispose()
 

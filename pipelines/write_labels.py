@@ -1,8 +1,7 @@
-"""Write the predictions of a dump into the label store."""
+"""Write the predictions of a dump into the label store, and its changes to the sinks."""
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,17 +9,20 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
 
 from configs.errors import UsageError
-from configs.settings import StoreSettings
+from configs.stores import StoreSettings
 from pipelines import storage
-from pipelines.label_store import PROVENANCE, Counts, Row, is_sqlite, open_store, shown
+from pipelines.sinks.delivery import feed
+from pipelines.sinks.engine import is_sqlite, parse_url
+from pipelines.sinks.ledger import Ledger, Write, open_ledger
+from pipelines.sinks.rows import MODEL, by_origin
+from pipelines.sinks.schema import PROVENANCE
 from pipelines.stage import Manifest, require_manifest
 
 PARTS = "part-*.parquet"
 COLUMNS = ("id", "title_hash", "label", "probability", "labels", "probabilities", *PROVENANCE)
+FURTHER = ("source", "rule")  # where rules were applied
 
 
 def _silent(rows: int) -> None:
@@ -34,29 +36,89 @@ def write_labels(
     dump_id: str,
     settings: StoreSettings,
     on_progress: Callable[[int], None] = _silent,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Write a finished predictions folder into the store and return the figures.
 
-    One transaction for each batch of at most `settings.batch_rows` rows; after each, `on_progress`
-    gets the number of its rows. A killed write that is run again ends as if it had run once. What
-    counts as a change is said at `LabelStore.write`. An id stands in a folder once: `aisle predict`
-    sees to it.
+    The folder is cut into numbered chunks of at most `settings.batch_rows` rows. Each is written in
+    one transaction with a note that it is there: killed anywhere and run again, the write ends as
+    if it had run once. After each, `on_progress` gets the number of its rows. A finished write is
+    not written again, unless it was undone, or with `force`. An id stands in a folder once:
+    `aisle predict` sees to it.
 
     >>> write_labels("run/predictions/monday", store_url="sqlite:///labels.db", ...)
-    {'predictions': 9, 'inserted': 2, 'changed': 1, 'unchanged': 6, 'batches': 1,
+    {'predictions': 9, 'inserted': 2, 'changed': 1, 'unchanged': 6, 'kept': 0, 'held': 0,
+     'refused': 0, 'batches': 1, 'write_id': '5e...', 'done_before': False,
      'store': 'sqlite:///labels.db'}
 
-    Raises `UsageError` where the folder is not finished or the store cannot be written.
+    Raises `UsageError` where the folder is not finished, the gate refuses, or the store does.
     """
     manifest = require_manifest(predictions, "predict")
-    write_id = _write_id(manifest, dump_id)
-    parts = _checked_parts(predictions) if manifest.figures.get("predictions") != 0 else []
-    done: list[Counts] = []
-    with open_store(parse_url(store_url), settings) as store:
-        for rows in _batches(parts, settings.batch_rows):
-            done.append(store.write(rows, dump_id=dump_id, write_id=write_id))
-            on_progress(len(rows))
-        return _figures(done) | {"store": store.url}
+    parts = checked_parts(predictions, manifest)
+    with open_ledger(parse_url(store_url), settings) as ledger:
+        taxonomy = manifest.figures.get("taxonomy_version")
+        work = f"{dump_id}:{manifest.fingerprint}"
+        write = ledger.begin(work, dump_id, source=MODEL, again=force, taxonomy=taxonomy)
+        if not write.finished:
+            check_gate(ledger, write, parts)
+            _write_chunks(ledger, write, parts, on_progress)
+        delivered = feed(ledger, settings.sinks, write.write_id)
+        if not write.finished:
+            ledger.finish(write)
+        return _figures(ledger, write) | ({"sinks": delivered} if delivered else {})
+
+
+def check_gate(ledger: Ledger, write: Write, parts: list[str]) -> None:
+    """Raise `UsageError` where the write would change more of the known labels than it may.
+
+    What was written of it before counts as well: a write that was cut off is judged whole.
+    """
+    most = ledger.settings.gate.max_changed_share
+    if most >= 1.0:
+        return
+    found = ledger.counts(write.write_id)
+    found.pop("batches")
+    with ledger.rolled_back() as connection:
+        for number, batch in enumerate(batches(parts, write.batch_rows)):
+            if ledger.has(connection, write, number):
+                continue
+            for origin, part in by_origin(batch):
+                for name, count in ledger.judge(connection, origin, part).items():
+                    found[name] += count
+    refuse_above(most, found)
+
+
+def refuse_above(most: float, found: dict[str, int]) -> None:
+    """Raise `UsageError` where of the known labels more than this share would change."""
+    known = sum(found[name] for name in ("changed", "unchanged", "kept"))
+    if known and found["changed"] > most * known:
+        share = found["changed"] / known
+        raise UsageError(
+            f"store.gate: {found['changed']:,} of {known:,} known labels would change "
+            f"({share:.1%}); expected {most:.1%} at most; look at `aisle diff`, then set "
+            "store.gate.max_changed_share or leave the write"
+        )
+
+
+def _write_chunks(
+    ledger: Ledger, write: Write, parts: list[str], on_progress: Callable[[int], None]
+) -> None:
+    for number, batch in enumerate(batches(parts, write.batch_rows)):
+        ledger.put(write, number, batch)
+        on_progress(batch.num_rows)
+
+
+def _figures(ledger: Ledger, write: Write) -> dict[str, Any]:
+    """Return what the write did; of one that was finished before, that all is as it was."""
+    counts = ledger.counts(write.write_id)
+    chunks = counts.pop("batches")
+    rows = sum(counts.values())
+    if write.finished:
+        same = rows - counts["held"] - counts["kept"] - counts["refused"]
+        counts |= {"inserted": 0, "changed": 0, "unchanged": same}
+        chunks = 0
+    said = {"write_id": write.write_id, "done_before": write.finished, "store": ledger.url}
+    return {"predictions": rows, **counts, "batches": chunks, **said}
 
 
 def example_query(store_url: str, settings: StoreSettings) -> str:
@@ -70,37 +132,10 @@ def example_query(store_url: str, settings: StoreSettings) -> str:
     return f'sqlite3 {shlex.quote(str(url.database))} "{sql}"' if is_sqlite(url) else sql
 
 
-def parse_url(url: str) -> sa.URL:
-    """Read a store's URL; refuse what is none, or keeps nothing. Never repeats unread text."""
-    try:
-        parsed = sa.make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise UsageError(
-            "store.url: not a database URL; expected for example sqlite:////data/labels.db or "
-            "postgresql+psycopg://user:password@host:5432/database"
-        ) from error
-    path = parsed.database or ":memory:"
-    if is_sqlite(parsed) and (path == ":memory:" or storage.is_remote(path)):
-        raise UsageError(
-            f"{shown(parsed)}: not a file on this machine; expected for example "
-            "sqlite:////data/labels.db; set store.url"
-        )
-    return parsed
-
-
-def _write_id(manifest: Manifest, dump_id: str) -> str:
-    """Name a write by what it writes: run again after a kill, it is the same write."""
-    name = f"{dump_id}\0{manifest.fingerprint}".encode()
-    return hashlib.blake2b(name, digest_size=8).hexdigest()
-
-
-def _figures(done: list[Counts]) -> dict[str, Any]:
-    sums = {name: sum(getattr(counts, name) for counts in done) for name in Counts._fields}
-    return {"predictions": sum(sums.values()), **sums, "batches": len(done)}
-
-
-def _checked_parts(predictions: str) -> list[str]:
+def checked_parts(predictions: str, manifest: Manifest) -> list[str]:
     """Return the parts of the folder, each known to have every column, before a row is written."""
+    if manifest.figures.get("predictions") == 0:
+        return []
     parts = [file.path for file in storage.list_files(predictions, PARTS)]
     if not parts:
         raise UsageError(f"{predictions}: found no {PARTS}; run `aisle predict` again with --force")
@@ -115,18 +150,12 @@ def _checked_parts(predictions: str) -> list[str]:
     return parts
 
 
-def _batches(parts: list[str], batch_rows: int) -> Iterator[list[Row]]:
+def batches(parts: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the chunks of a folder: the same size, the same chunks."""
     for part in parts:
         with _open_part(part) as file:
-            for batch in file.iter_batches(batch_rows, columns=list(COLUMNS)):
-                yield _rows(batch)
-
-
-def _rows(batch: pa.RecordBatch) -> list[Row]:
-    """Turn columns into rows; `id` becomes `product_id`, a float32 the same number as a float."""
-    names = ["product_id" if name == "id" else name for name in COLUMNS]
-    columns = (batch.column(name).to_pylist() for name in COLUMNS)
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+            further = [name for name in FURTHER if name in file.schema_arrow.names]
+            yield from file.iter_batches(batch_rows, columns=[*COLUMNS, *further])
 
 
 @contextmanager

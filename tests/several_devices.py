@@ -17,23 +17,23 @@ import tensorflow as tf
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from trainer.fit import Fit
-from trainer.train import _built, _set_up, hyper_parameters
+from trainer.train import _built, hyper_parameters, set_up
 
 
 def loss_on(prefix: str, config: str, strategy: tf.distribute.Strategy) -> float:
     """Return the training loss of the second epoch."""
     sets = ["training.model=cnn", "models.cnn.epochs=2", "models.cnn.batch_size=64"]
     settings = load_settings(config, [*sets, "models.cnn.dropout=0.0"])
-    setup = _set_up(settings, RunArtifacts(prefix, "monday"))
+    setup = set_up(settings, RunArtifacts(prefix, "monday"))
     setup = dataclasses.replace(setup, plan=dataclasses.replace(setup.plan, shuffle_buffer=0))
     keras.utils.set_random_seed(1)
     hyper: Any = hyper_parameters(settings)
     with strategy.scope():
         model = _built(setup, hyper)
-        optimizer = setup.family.optimizer(hyper, setup.plan.steps_per_epoch * 2)
+        optimizer = setup.family.optimizer(hyper, setup.plan.all_steps)
         optimizer.build(model.trainable_variables)
     with tempfile.TemporaryDirectory() as checkpoints:
-        fit = Fit(model, optimizer, setup.labels, setup.plan, checkpoints, strategy)
+        fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, {})
         return fit.run(lambda titles: None)[1]["loss"]
 
 

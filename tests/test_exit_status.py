@@ -11,10 +11,10 @@ import pytest
 from chain import aisle
 
 from configs.errors import PassingFault, UsageError
-from configs.settings import StoreSettings
-from pipelines.label_store import open_store
+from configs.stores import StoreSettings
+from pipelines.sinks.engine import parse_url
+from pipelines.sinks.ledger import open_ledger
 from pipelines.stage import run_stage
-from pipelines.write_labels import parse_url
 
 
 def test_a_locked_store_may_pass(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_locked_store_may_pass(tmp_path: Path) -> None:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN EXCLUSIVE")
         url = parse_url(f"sqlite:///{path}?timeout=0")
-        with pytest.raises(PassingFault, match="locked"), open_store(url, StoreSettings()):
+        with pytest.raises(PassingFault, match="locked"), open_ledger(url, StoreSettings()):
             pass
 
 

@@ -72,7 +72,7 @@ def _fill(disk: Path, leave: int) -> Path:
     ("stage", "leaves"),
     [
         ("preprocess", [0, 40_000, 200_000]),
-        ("train", [0, 40_000, 400_000]),
+        ("train", [0, 40_000, 120_000]),
         ("evaluate", [0, 16_384]),
         ("predict", [0, 8_192]),
         ("write-labels", [0, 32_768]),

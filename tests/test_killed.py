@@ -69,15 +69,15 @@ class House:
         """
         here, there = FORKS.Pipe(duplex=False)
         typed = self.shop.typed(stage, *self.options[stage], sets=SETS)
-        log = str(self.shop.config.parent / f"{stage}.log")
-        process = FORKS.Process(target=_walk, args=(typed, there, moves, log))
+        log = self._log(stage)
+        process = FORKS.Process(target=_walk, args=(typed, there, moves, str(log)))
         process.start()
         there.close()
         with contextlib.suppress(EOFError):
             here.recv()
         began = time.monotonic()
         while process.is_alive() and not stop(time.monotonic() - began):
-            assert time.monotonic() - began < LONGEST, Path(log).read_text()
+            assert time.monotonic() - began < LONGEST, self.words(stage)
             process.join(0.005)
         seconds = time.monotonic() - began
         with contextlib.suppress(ProcessLookupError):
@@ -88,8 +88,15 @@ class House:
     def finish(self, stage: str) -> float:
         """Run a stage to its end; return its seconds."""
         status, seconds = self.attempt(stage)
-        assert status == 0, (self.shop.config.parent / f"{stage}.log").read_text()
+        assert status == 0, self.words(stage)
         return seconds
+
+    def words(self, stage: str) -> str:
+        """Return what the stage's last attempt wrote to its standard output and error."""
+        return self._log(stage).read_text()
+
+    def _log(self, stage: str) -> Path:
+        return self.shop.config.parent / f"{stage}.log"
 
     def home(self, stage: str) -> Path:
         """Return the folder that holds the stage's manifest."""
@@ -190,7 +197,7 @@ def test_killed_and_run_again_it_ends_as_if_left_alone(
     for moves in publishing:
         _unfinish(house, stage)
         status, _ = house.attempt(stage, moves=moves)
-        assert status == -signal.SIGKILL
+        assert status == -signal.SIGKILL, house.words(stage)
         _nothing_half_taken_for_whole(house, stage, unharmed)
         with pytest.raises(UsageError):
             require_manifest(str(house.home(stage)), stage)
@@ -210,7 +217,7 @@ def test_training_killed_at_a_checkpoint_goes_on_from_it(
         return any(json.loads(p.read_text())["epoch"] >= 3 for p in checkpoints.glob("*/last.json"))
 
     status, _ = house.attempt("train", third_epoch)
-    assert status == -signal.SIGKILL
+    assert status == -signal.SIGKILL, house.words("train")
     assert third_epoch(0.0)
     assert not Path(house.shop.at().root, "exports").exists()
     house.finish("train")
@@ -257,7 +264,11 @@ def _outcome(stage: str, shop: Shop) -> object:
         return _scores(Path(at.root, "exports"))
     if stage == "evaluate":
         metrics = json.loads(next(Path(at.root).glob("evaluation/*/metrics.json")).read_text())
-        metrics["context"].pop("seconds")
+        for timed in ("seconds", "speed"):
+            metrics["context"].pop(timed)
+        for figures in metrics["context"]["baselines"].values():
+            for timed in ("seconds", "titles_per_second"):
+                figures.pop(timed, None)
         return metrics
     if stage == "predict":
         return _without_manifest(at.predictions("night"))

@@ -25,7 +25,7 @@ SMALL = (
     "models.bag_of_ngrams.epochs=1",
     "models.bag_of_ngrams.embedding_width=8",
     "models.bag_of_ngrams.hidden_units=8",
-    "evaluation.linear_baseline=false",
+    "evaluation.baselines.rows=1000",
     "dump.num_shards=1",
 )
 Record = tuple[str, list[str]]

@@ -7,7 +7,7 @@ questions. A title's part follows from its text alone (`split.key`): the champio
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
+from configs.schedule import METRIC_NAMES
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.batch_predict import batch_predict, load_classifier
@@ -30,6 +31,7 @@ from pipelines.statistics import read_taxonomy
 from trainer.dataset import TITLE, read_examples, shard_files
 from trainer.evaluate import METRICS
 from trainer.export import DESCRIPTION, SAVED_MODEL
+from trainer.figures import flat_figures
 from trainer.labels import LabelReader
 from trainer.metrics import classification_metrics
 
@@ -60,6 +62,7 @@ def compare(
     `UsageError` where a model is not evaluated, or the champion's export is gone.
     """
     measured = {model: _metrics(artifacts, model) for model in models}
+    _check_metric(measured, settings.promotion.metric)
     best = max(measured, key=lambda model: measured[model][settings.promotion.metric])
     figures = {
         "run_id": artifacts.run_id,
@@ -89,7 +92,17 @@ def _metrics(artifacts: RunArtifacts, model: str) -> dict[str, Any]:
     require_manifest(artifacts.evaluation(model), "evaluate")
     held = storage.read_bytes(f"{artifacts.evaluation(model)}/{METRICS}")
     metrics: dict[str, Any] = json.loads(held)
-    return metrics
+    return {**flat_figures(metrics), "per_class": metrics["per_class"]}
+
+
+def _check_metric(measured: Mapping[str, Mapping[str, Any]], metric: str) -> None:
+    for model, figures in measured.items():
+        if metric not in figures:
+            known = [name for name in METRIC_NAMES if name in figures]
+            raise UsageError(
+                f"promotion.metric is {metric}, but the evaluation of {model} has only "
+                f"{', '.join(known)}; set it to one of these"
+            )
 
 
 def _champion_metrics(
@@ -98,13 +111,16 @@ def _champion_metrics(
     """Measure the champion; as it was evaluated, where it needs more than titles."""
     of_champion = RunArtifacts(artifacts.prefix, champion.run_id)
     theirs = _description(of_champion, champion.model)
-    level = _description(artifacts, model)["level"]
-    if theirs["level"] != level:
-        raise UsageError(
-            f"{champion.run_id}/{champion.model} labels level {theirs['level']!r}, the new model "
-            f"{level!r}: they cannot be compared; promote by hand with `aisle promote`"
-        )
-    if of_champion.run_id == artifacts.run_id or theirs.get("columns"):
+    ours = _description(artifacts, model)
+    level, objective = ours["level"], ours.get("objective", "exclusive")
+    for what, new in (("level", level), ("objective", objective)):
+        if (old := theirs.get(what, "exclusive")) != new:
+            raise UsageError(
+                f"the {what} of {champion.run_id}/{champion.model} is {old!r}, that of the new "
+                f"model {new!r}: they cannot be compared; promote by hand with `aisle promote`"
+            )
+    own = objective != "exclusive" or theirs.get("columns")  # not to be scored on titles alone
+    if of_champion.run_id == artifacts.run_id or own:
         titles = SAME_TITLES if of_champion.run_id == artifacts.run_id else OWN_TITLES
         return _Basis(_metrics(of_champion, champion.model), titles)
     reader = LabelReader(read_taxonomy(artifacts.stats), level, settings.objectives.exclusive.level)

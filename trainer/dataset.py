@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from configs.artifacts import RunArtifacts, Split
+from configs.artifacts import Objective, RunArtifacts, Split
 from configs.columns import ColumnFeature, outputs_of
 from configs.errors import UsageError
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
+LABELS = "labels"
+OTHER_NUMBER = "there are not as many examples as preprocessing counted"
 # Examples go through the readers in blocks: one by one costs more than inflating them.
 _BLOCK_ROWS = 64
 _SPECS: dict[str, object] = {
@@ -19,6 +21,7 @@ _SPECS: dict[str, object] = {
     NGRAMS: tf.io.RaggedFeature(tf.int64),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
     CATEGORIES: tf.io.RaggedFeature(tf.int64),
+    LABELS: tf.io.RaggedFeature(tf.int64),
 }
 
 _COLUMN_SPECS: dict[str, object] = {
@@ -29,13 +32,15 @@ _COLUMN_SPECS: dict[str, object] = {
 }
 
 
-def shard_files(artifacts: RunArtifacts, split: Split) -> list[str]:
-    """Return the shards of the exclusive objective in order; `UsageError` where there is none."""
-    files = sorted(tf.io.gfile.glob(artifacts.shards("exclusive", split)))
+def shard_files(
+    artifacts: RunArtifacts, split: Split, objective: Objective = "exclusive"
+) -> list[str]:
+    """Return the shards of an objective in order; `UsageError` where there is none."""
+    files = sorted(tf.io.gfile.glob(artifacts.shards(objective, split)))
     if not files:
         raise UsageError(
-            f"{artifacts.tfrecords}: no examples in the {split} part; give split.{split} a larger "
-            "share, or more titles"
+            f"{artifacts.tfrecords}: no {objective} examples in the {split} part; give "
+            f"split.{split} a larger share, or more titles"
         )
     return files
 
@@ -66,6 +71,7 @@ def read_examples(
     shuffle: tuple[int, int] | None = None,
     skip: int = 0,
     rows: int = 0,
+    holds: int | None = None,
 ) -> tf.data.Dataset:
     """Return batches of the named features: a dict of tensors [batch] and ragged [batch, (n)].
 
@@ -74,6 +80,8 @@ def read_examples(
     `shuffle` is a buffer size in examples and a seed, from which the order of the shards and that
     of the examples within the buffer follow; without it, examples come in the order of the files.
     The first `skip` batches are passed over unread; `rows` above 0 takes only so many examples.
+    `holds` says how many examples the files should have: with another number there is an error
+    behind the last, which `naming_damage` explains. To TensorFlow a file cut short may look whole.
     """
     paths = tf.data.Dataset.from_tensor_slices(list(files))
     if shuffle is not None:
@@ -87,7 +95,10 @@ def read_examples(
     )
     if shuffle is not None and shuffle[0]:
         blocks = blocks.unbatch().shuffle(shuffle[0], seed=shuffle[1]).batch(_BLOCK_ROWS)
-    batches = (_first(blocks, rows) if rows else blocks).rebatch(batch_size).skip(skip)
+    batches = (_first(blocks, rows) if rows else blocks).rebatch(batch_size)
+    if holds is not None:
+        batches = _counted(batches, min(holds, rows) if rows else holds)
+    batches = batches.skip(skip)
     if features is not None:
         names = tuple(features)
         batches = batches.map(lambda b: parse_examples(b, names), num_parallel_calls=2)
@@ -96,3 +107,17 @@ def read_examples(
 
 def _first(blocks: tf.data.Dataset, rows: int) -> tf.data.Dataset:
     return blocks.unbatch().take(rows).batch(_BLOCK_ROWS)
+
+
+def _counted(batches: tf.data.Dataset, expected: int) -> tf.data.Dataset:
+    """Pass batches of examples on; fail behind the last if they were not `expected` examples."""
+    end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
+
+    def count(seen: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.size(batch, tf.int64)
+        check = tf.debugging.Assert((rows > 0) | (seen == expected), [OTHER_NUMBER])
+        with tf.control_dependencies([check]):
+            return seen + rows, tf.identity(batch)
+
+    counted = batches.concatenate(end).scan(tf.constant(0, tf.int64), count)
+    return counted.filter(lambda batch: tf.size(batch) > 0)

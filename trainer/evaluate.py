@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from configs.artifacts import RunArtifacts, Split
+from configs.artifacts import SPLITS, RunArtifacts, Split
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
-from pipelines.progress import counting
 from pipelines.stage import Outcome, read_manifest, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_taxonomy
-from trainer.baselines import linear_accuracy
-from trainer.dataset import TITLE, parse_examples, read_examples, shard_files
-from trainer.export import DESCRIPTION, SAVED_MODEL
+from trainer.baselines import measured_baselines
+from trainer.dataset import TITLE, read_examples, shard_files
+from trainer.figures import MAIN_FIGURE, flat_figures
 from trainer.labels import LabelReader
-from trainer.metrics import classification_metrics, majority_accuracy
+from trainer.measure import measure_exclusive, measure_rule_based
 from trainer.report import render_report
+from trainer.scoring import (
+    COUNTED,
+    NodeLabels,
+    OneLabel,
+    ScoredPart,
+    Truth,
+    label_counts,
+    labelling_speed,
+    load_export,
+)
 
 METRICS, REPORT = "metrics.json", "report.html"
-_SHOWN_MISTAKES = 2000
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Truth and answers for titles of one part: ids [n], classes and probabilities [n, k]."""
-
-    titles: list[str]
-    labels: np.ndarray
-    classes: np.ndarray
-    probabilities: np.ndarray
+_TIMED_TITLES = 50_000
 
 
 def evaluate(
@@ -62,7 +59,9 @@ def evaluate(
         folders={"evaluation": artifacts.evaluation(model)},
         work=f"{artifacts.work}/{model}",
         input_fingerprint=exported.fingerprint,
-        config_fingerprint=fingerprint(settings.evaluation),
+        config_fingerprint=fingerprint(
+            settings.evaluation.model_dump(exclude={"price_per_core_hour"})
+        ),
         force=force,
     )
 
@@ -70,93 +69,89 @@ def evaluate(
 def _measure(
     settings: Settings, artifacts: RunArtifacts, model: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    description = json.loads(storage.read_bytes(f"{artifacts.exports(model)}/{DESCRIPTION}"))
-    taxonomy = read_taxonomy(artifacts.stats)
-    reader = LabelReader(taxonomy, description["level"], settings.objectives.exclusive.level)
-    loaded = tf.saved_model.load(f"{artifacts.exports(model)}/{SAVED_MODEL}")
-    test = _score(loaded, artifacts, reader, settings.evaluation.batch_size)
-    metrics = classification_metrics(
-        test.labels,
-        test.classes,
-        test.probabilities,
-        reader.names,
-        top_k=settings.evaluation.top_k,
-        bins=settings.evaluation.calibration_bins,
-    )
+    loaded, description = load_export(artifacts.exports(model))
+    truth = _truth(settings, artifacts, description)
+    valid, test = _parts(settings, artifacts, loaded, truth)
+    measure = {"exclusive": measure_exclusive, "rule_based": measure_rule_based}[truth.objective]
+    metrics, mistakes = measure(valid, test, truth.names, settings.evaluation)
     context = {
         "name": settings.name,
-        "level": description["level"],
+        "level": description["level"] if truth.objective == "exclusive" else "all",
         "run_id": artifacts.run_id,
         "model": model,
         "counts": _plain(read_figures(artifacts.stats)),
         "history": description["history"],
         "fingerprints": {k: v for k, v in description.items() if k.endswith("_fingerprint")},
+        "parameters": description.get("parameters"),
+        "fit_seconds": description.get("fit_seconds"),
+        "separator": settings.categories.separator,
         "seconds": _seconds(artifacts, model),
-        "baselines": _baselines(settings, artifacts, reader, test),
-        "examples": _mistakes(test, reader.names),
+        "speed": _speed(settings, artifacts, truth, loaded),
+        "baselines": _baselines(settings, artifacts, truth, metrics),
+        "examples": mistakes,
     }
     return metrics, context
 
 
-def _score(loaded: Any, artifacts: RunArtifacts, reader: LabelReader, batch_size: int) -> Scored:
-    """Score the test part with the export's own graph, from the shards."""
-    parts: list[tuple[Any, ...]] = []
-    files = shard_files(artifacts, "test")
-    total = read_figures(artifacts.stats)["examples_by_split"]["test"]
-    with counting("evaluate", "titles", total) as progress:
-        for serialised in read_examples(files, None, batch_size=batch_size):
-            found = loaded.score_examples(serialised)
-            parsed = parse_examples(serialised, (TITLE, *reader.features))
-            label, counts = reader(parsed)
-            keep = counts.numpy() > 0
-            rows = (parsed[TITLE], label, found["classes"], found["probabilities"])
-            parts.append(tuple(tensor.numpy()[keep] for tensor in rows))
-            progress(len(keep))
-    titles, labels, classes, probabilities = (np.concatenate(c) for c in zip(*parts, strict=True))
-    return Scored(_decoded(titles), labels, classes, probabilities)
+def _truth(settings: Settings, artifacts: RunArtifacts, description: Mapping[str, Any]) -> Truth:
+    """Return what the model was taught, and so what it is measured against."""
+    taxonomy = read_taxonomy(artifacts.stats)
+    if description.get("objective", "exclusive") == "rule_based":
+        return NodeLabels(taxonomy.nodes)
+    written = settings.objectives.exclusive.level
+    return OneLabel(LabelReader(taxonomy, description["level"], written))
+
+
+def _parts(
+    settings: Settings, artifacts: RunArtifacts, loaded: Any, truth: Truth
+) -> tuple[ScoredPart, ScoredPart]:
+    size, rows = settings.evaluation.batch_size, settings.evaluation.calibration_rows
+    valid = ScoredPart(loaded, artifacts, truth, "valid", batch_size=size, rows=rows)
+    return valid, ScoredPart(loaded, artifacts, truth, "test", batch_size=size)
 
 
 def _baselines(
-    settings: Settings, artifacts: RunArtifacts, reader: LabelReader, test: Scored
-) -> dict[str, float]:
-    rows = settings.evaluation.baseline_rows
-    titles, labels = _titles_and_labels(artifacts, reader, "train", rows)
-    counts = np.bincount(labels, minlength=len(reader.names))
-    found = {"majority class": majority_accuracy(test.labels, counts)}
-    if settings.evaluation.linear_baseline and len(np.unique(labels)) > 1:
-        of_test = (test.titles[:rows], test.labels[:rows])
-        name = f"linear model, {len(titles):,} titles"
-        found[name] = linear_accuracy((titles, labels), of_test, settings.training.seed)
-    return found
+    settings: Settings, artifacts: RunArtifacts, truth: Truth, metrics: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the figures that cheap methods reach on the test part, by their names."""
+    own = settings.evaluation.baselines
+    files = {split: _files(artifacts, truth, split) for split in SPLITS}
+    counts = label_counts(files["train"], truth, own.rows)
+    support = np.array([row["support"] for row in metrics["per_class"]])
+    if truth.objective == "rule_based":
+        found = {"most frequent labels": most_frequent(support, metrics["examples"], counts)}
+    else:
+        share = float(support[counts.argmax()] / support.sum())
+        found = {"majority class": {"accuracy": share}}
+    return found | measured_baselines(settings.evaluation, files, truth, settings.training.seed)
 
 
-def _titles_and_labels(
-    artifacts: RunArtifacts, reader: LabelReader, split: Split, rows: int
-) -> tuple[list[str], np.ndarray]:
-    """Return the first titles of a part and their labels; the shards are in chance order."""
-    titles, labels = [], []
-    files = shard_files(artifacts, split)
-    for batch in read_examples(files, (TITLE, *reader.features), batch_size=8192, rows=rows):
-        label, counts = reader(batch)
-        keep = counts.numpy() > 0
-        titles.append(batch[TITLE].numpy()[keep])
-        labels.append(label.numpy()[keep])
-    return _decoded(np.concatenate(titles)), np.concatenate(labels)
+def _files(artifacts: RunArtifacts, truth: Truth, split: Split) -> list[str]:
+    """Return the shards of a part; none where the valid part is empty, as it may be."""
+    if split == "valid" and not read_figures(artifacts.stats)[COUNTED[truth.objective]][split]:
+        return []
+    return shard_files(artifacts, split, truth.objective)
 
 
-def _mistakes(test: Scored, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return wrong answers, the surest first: what the report shows beside the confusions."""
-    wrong = np.flatnonzero(test.classes[:, 0] != test.labels)
-    surest = wrong[np.argsort(-test.probabilities[wrong, 0], kind="stable")][:_SHOWN_MISTAKES]
-    return [
-        {
-            "title": test.titles[row],
-            "true": names[test.labels[row]],
-            "predicted": names[test.classes[row, 0]],
-            "probability": round(float(test.probabilities[row, 0]), 4),
-        }
-        for row in surest.tolist()
-    ]
+def most_frequent(support: np.ndarray, examples: int, train_counts: np.ndarray) -> dict[str, float]:
+    """Return the figures of always giving the labels that are most frequent in training.
+
+    As many as a title has on average; support: titles of the test part that have each label.
+    """
+    given = max(1, round(support.sum() / examples))
+    hits = support[np.argsort(-train_counts, kind="stable")]
+    micro_f1 = 2.0 * hits[:given].sum() / (given * examples + support.sum())
+    return {"micro_f1": float(micro_f1), "precision_at_1": float(hits[0] / examples)}
+
+
+def _speed(
+    settings: Settings, artifacts: RunArtifacts, truth: Truth, loaded: Any
+) -> dict[str, Any]:
+    """Time the model on raw titles of the test part."""
+    files = shard_files(artifacts, "test", truth.objective)
+    batches = read_examples(files, (TITLE,), batch_size=8192, rows=_TIMED_TITLES)
+    titles = [title for batch in batches for title in batch[TITLE].numpy().tolist()]
+    return labelling_speed(loaded, titles, settings.evaluation.batch_size)
 
 
 def _seconds(artifacts: RunArtifacts, model: str) -> dict[str, float]:
@@ -168,15 +163,18 @@ def _seconds(artifacts: RunArtifacts, model: str) -> dict[str, float]:
 def _main_figures(
     metrics: Mapping[str, Any], context: Mapping[str, Any], report: str
 ) -> dict[str, Any]:
-    top = f"top_{metrics['top_k']}_accuracy"
-    kept = ("examples", "accuracy", "macro_f1", "weighted_f1", top, "expected_calibration_error")
-    figures = {key: metrics[key] for key in kept if key in metrics}
-    return {**figures, "baselines": context["baselines"], "report": report}
+    main = MAIN_FIGURE[metrics["objective"]]
+    found = flat_figures(metrics)
+    beside = {name: figures[main] for name, figures in context["baselines"].items()}
+    return {
+        "objective": metrics["objective"],
+        **found,
+        "temperature": metrics["temperature"],
+        "titles_per_second": context["speed"]["titles_per_second"],
+        "baselines": beside,
+        "report": report,
+    }
 
 
 def _plain(figures: Mapping[str, Any]) -> dict[str, int]:
     return {name: value for name, value in figures.items() if isinstance(value, int)}
-
-
-def _decoded(titles: np.ndarray) -> list[str]:
-    return [title.decode("utf-8", "replace") for title in titles.tolist()]

@@ -7,15 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from configs.settings import TextSettings
+from configs.training import ObjectiveName
 from trainer.dataset import parse_examples
+from trainer.losses import sum_up
+from trainer.objectives import Heads, Objective
 from transforms.features import RANK, TEXT, TOKEN
 from transforms.graphs import cleaning_of
 
 SAVED_MODEL, DESCRIPTION = "model", "model.json"
+_TITLES = [tf.TensorSpec([None], tf.string, name="title")]
+_EXAMPLES = [tf.TensorSpec([None], tf.string, name="example")]
 
 
 class TitleClassifier(tf.Module):
@@ -32,20 +38,32 @@ class TitleClassifier(tf.Module):
         prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]],
         transform: tft.TFTransformOutput,
         text: TextSettings,
-        names: Sequence[str],
+        heads: Heads,
+        *,
+        answers: ObjectiveName,
+        above: Mapping[str, np.ndarray],
+        levels: Mapping[str, Sequence[str]],
         top_k: int,
     ) -> None:
+        """`above`: for each level above the one that was learned the class there of each class."""
         super().__init__()
         self.features = tuple(features)
+        freeze_recurrent(model)
         # The network itself must not be an attribute: saving would trace it with made-up inputs.
         self.weights = [variable.value for variable in model.weights]
         self._forward = lambda inputs: model(prepare(inputs), training=False)
         self.transform = transform.transform_features_layer()
-        self.names = tf.Variable(list(names), trainable=False, name="names")
-        self.top_k = min(top_k, len(names))
+        self._heads = heads
+        self._answering = next(one for one in heads.objectives if one.name == answers)
+        self._above = dict(above)
+        self.names = _names(self._answering.names)
+        more: dict[str, Sequence[str]] = {level: levels[level] for level in self._above}
+        more |= {one.name: one.names for one in heads.objectives if one is not self._answering}
+        self.more_names = {name: _names(of) for name, of in more.items()}
+        self._top_k = top_k
         self._clean = cleaning_of(text)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="title")])
+    @tf.function(input_signature=_TITLES)
     def __call__(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `labels` string [n, k] and `probabilities` float32 [n, k], the likeliest first.
 
@@ -60,24 +78,97 @@ class TitleClassifier(tf.Module):
             "probabilities": found["probabilities"],
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="title")])
+    @tf.function(input_signature=_TITLES)
     def score(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `classes` int32 [n, k], positions in `names`, and `probabilities` [n, k]."""
+        return self._top(self._answer(self._logits(self._of_titles(title))))
+
+    @tf.function(input_signature=_EXAMPLES)
+    def score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the same for serialised examples [n], as the shards hold them."""
+        return self._top(self.probabilities_of_examples(example)["probabilities"])
+
+    @tf.function(input_signature=_EXAMPLES)
+    def probabilities_of_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return `probabilities` float32 [n, classes], in the order of `names`.
+
+        And in that of `more_names` those of another objective, under its name, and of each level
+        above, under the level's: the sums of its children.
+        """
+        logits = self._logits(parse_examples(example, self.features))
+        return {"probabilities": self._answer(logits), **self._more(logits)}
+
+    def score_more(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return, for each of `more_names`, `<name>_labels` and `<name>_probabilities`, [n, k].
+
+        As `__call__` for the other objective, and for the levels above the one that was learned.
+        """
+        found = {}
+        for name, probabilities in self._more(self._logits(self._of_titles(title))).items():
+            top = self._top(probabilities)
+            found[f"{name}_labels"] = tf.gather(self.more_names[name], top["classes"])
+            found[f"{name}_probabilities"] = top["probabilities"]
+        return found
+
+    def signatures(self) -> dict[str, Any]:
+        """Return the functions by the names under which they are saved."""
+        found = {
+            "serving_default": self.__call__,
+            "score": self.score,
+            "score_examples": self.score_examples,
+            "probabilities_of_examples": self.probabilities_of_examples,
+        }
+        if self.more_names:
+            found["score_more"] = tf.function(self.score_more, input_signature=_TITLES)
+        return found
+
+    def _of_titles(self, title: tf.Tensor) -> Mapping[str, Any]:
         text = self._clean(title)
         blank = tf.zeros_like(text)
         rank = tf.zeros(tf.shape(text), tf.float32)
-        return self._top(self.transform({TEXT: text, TOKEN: blank, RANK: rank}))
+        return self.transform({TEXT: text, TOKEN: blank, RANK: rank})
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="example")])
-    def score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the same for serialised examples [n], as the shards hold them."""
-        return self._top(parse_examples(example, self.features))
+    def _logits(self, features: Mapping[str, Any]) -> tf.Tensor:
+        return self._forward({name: as_ragged(features[name]) for name in self.features})
 
-    def _top(self, features: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        logits = self._forward({name: as_ragged(features[name]) for name in self.features})
-        probability = tf.nn.softmax(tf.cast(logits, tf.float32))
-        top = tf.math.top_k(probability, k=self.top_k)
+    def _answer(self, logits: tf.Tensor) -> tf.Tensor:
+        return self._probabilities(self._answering, logits)
+
+    def _probabilities(self, objective: Objective, logits: tf.Tensor) -> tf.Tensor:
+        return objective.probabilities(self._heads.logits_of(objective.name, logits))
+
+    def _more(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the probabilities of the other objective, and those summed up the tree."""
+        found: dict[str, tf.Tensor] = {}
+        for one in self._heads.objectives:
+            own = self._probabilities(one, logits)
+            if one is not self._answering:
+                found[one.name] = own
+            if one.name == "exclusive":
+                found |= {level: sum_up(own, groups) for level, groups in self._above.items()}
+        return found
+
+    def _top(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        top = tf.math.top_k(probabilities, k=min(self._top_k, probabilities.shape[1]))
         return {"classes": top.indices, "probabilities": top.values}
+
+
+def _names(names: Sequence[str]) -> tf.Variable:
+    return tf.Variable(list(names), trainable=False, name="names")
+
+
+def freeze_recurrent(model: keras.Model) -> None:
+    """Leave out of recurrent layers what an export has no use for, before they are traced.
+
+    cuDNN's kernels, which only a GPU could run, and the chance of a dropout inside the cell, which
+    Keras draws even where it is not used.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
+            layer.use_cudnn = False
+            layer.cell.dropout = layer.cell.recurrent_dropout = 0.0
+        elif isinstance(layer, keras.Model):
+            freeze_recurrent(layer)
 
 
 def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
@@ -89,11 +180,6 @@ def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
 
 def save_classifier(classifier: TitleClassifier, folder: str, description: dict[str, Any]) -> None:
     """Write the classifier and what it is to a folder."""
-    signatures = {
-        "serving_default": classifier.__call__,
-        "score": classifier.score,
-        "score_examples": classifier.score_examples,
-    }
-    tf.saved_model.save(classifier, f"{folder}/{SAVED_MODEL}", signatures=signatures)
+    tf.saved_model.save(classifier, f"{folder}/{SAVED_MODEL}", signatures=classifier.signatures())
     with tf.io.gfile.GFile(f"{folder}/{DESCRIPTION}", "w") as file:
         file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")

@@ -1,254 +1,222 @@
-"""The training loop: one for every family, resumable at its last checkpoint."""
+"""The training loop: one for every family and objective, resumable at its last checkpoint."""
 
 from __future__ import annotations
 
-import json
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from configs.errors import UsageError
-from trainer.dataset import read_examples
-from trainer.labels import LabelReader
+from trainer.checkpoints import Checkpoints
+from trainer.damage import naming_damage
+from trainer.objectives import Objective, figures
+from trainer.plan import FitPlan, Part
 
 _STEPS_AT_ONCE = 50
-
-
-@dataclass(frozen=True)
-class FitPlan:
-    """What to fit on and for how long; `rows` is the number of training examples.
-
-    `prepare` shapes a batch of examples for the model.
-    """
-
-    train_files: Sequence[str]
-    valid_files: Sequence[str]
-    features: tuple[str, ...]
-    prepare: Callable[[Any], Any]
-    rows: int
-    batch_size: int
-    epochs: int
-    patience: int
-    seed: int
-    shuffle_buffer: int
-    validation_rows: int
-    checkpoint_seconds: float
-    xla: bool
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return max(1, math.ceil(self.rows / self.batch_size))
-
-
-@dataclass
-class FitState:
-    """Where a fit stands; kept beside the checkpoint's weights as JSON."""
-
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    hits: float = 0.0
-    best: float = -1.0
-    best_epoch: int = -1
-    history: list[dict[str, float]] = field(default_factory=list)
-
-    @property
-    def stale_epochs(self) -> int:
-        return self.epoch - 1 - self.best_epoch
+Sums = dict[str, list[float]]
 
 
 class Fit:
-    """Fits a model; `run` can be called again in another process after a kill and goes on."""
+    """Fits a model; `run` can be called again in another process after a kill and goes on.
+
+    `fitted_on` says what config and examples the checkpoints in `folder` are of.
+    """
 
     def __init__(
         self,
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
-        labels: LabelReader,
         plan: FitPlan,
         folder: str,
         strategy: tf.distribute.Strategy,
+        fitted_on: Mapping[str, str],
     ) -> None:
-        self.model, self.optimizer, self.labels, self.plan = model, optimizer, labels, plan
-        self.folder, self.strategy = folder, strategy
-        self.state = FitState()
-        self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
-        self._saved_at = time.monotonic()
+        self.model, self.optimizer, self.plan, self.strategy = model, optimizer, plan, strategy
+        self._checkpoints = Checkpoints(folder, model, optimizer, fitted_on)
         self._steps = self._traced_steps()
-        self._scores = tf.function(self._score, reduce_retracing=True)
+        self._scores = tf.function(self._score, reduce_retracing=True, autograph=False)
 
     def run(self, on_progress: Callable[[int], None]) -> list[dict[str, float]]:
         """Fit until the epochs or the patience end; the model is left at its best epoch.
 
-        Returns the history: for each epoch its loss and accuracy on both parts. Raises
-        `UsageError` where the loss is no longer a number.
+        Returns the history: for each epoch `epoch`, and loss and accuracy on both parts (see
+        `_figures`). Raises `UsageError` where the loss is no longer a number, or a shard is
+        damaged; the last good checkpoint stays.
         """
-        self._restore("last")
-        while self.state.epoch < self.plan.epochs and not self._out_of_patience():
-            self._run_epoch(on_progress)
+        self.state = self._checkpoints.restore()
+        files = [f for part in self.plan.parts for f in (*part.train_files, *part.valid_files)]
+        with naming_damage(files):
+            while self.state.epoch < self.plan.epochs and not self._out_of_patience():
+                self._run_epoch(on_progress)
         if self.state.best_epoch != self.state.epoch - 1:
-            self._checkpoint.read(f"{self.folder}/best-ckpt").expect_partial()
+            self._checkpoints.restore_best()
         return self.state.history
 
+    @property
+    def best(self) -> dict[str, float]:
+        """The epoch of the history at which `run` left the model."""
+        return self.state.history[self.state.best_epoch]
+
     def _out_of_patience(self) -> bool:
-        return self.state.epoch > 0 and self.state.stale_epochs >= self.plan.patience
+        stale = self.state.epoch - 1 - self.state.best_epoch
+        return self.state.best_epoch >= 0 and stale >= self.plan.patience
 
     def _run_epoch(self, on_progress: Callable[[int], None]) -> None:
         state, plan = self.state, self.plan
         batches = iter(self._batches(state.epoch, state.step))
-        while state.step < plan.steps_per_epoch:
-            steps = min(_STEPS_AT_ONCE, plan.steps_per_epoch - state.step)
-            loss, hits = self._steps(batches, steps)
-            self._note(steps, float(loss), float(hits))
+        trained = [part.objective for part, _ in plan.mixture(state.epoch)]
+        while state.step < plan.steps(state.epoch):
+            steps = min(_STEPS_AT_ONCE, plan.steps(state.epoch) - state.step)
+            self._note(steps, _sums_by_objective(trained, self._steps(batches, steps, trained)))
             on_progress(steps * plan.batch_size)
-            if time.monotonic() - self._saved_at > plan.checkpoint_seconds:
-                self._save("last")
-        self._end_epoch()
+            if self._checkpoints.age > plan.checkpoint_seconds:
+                self._save()
+        if self.strategy.num_replicas_in_sync == 1:
+            next(batches, None)  # behind the last batch it is known whether any were missing
+        self._end_epoch(trained)
 
-    def _note(self, steps: int, loss: float, hits: float) -> None:
+    def _note(self, steps: int, sums: Sums) -> None:
+        """Add up what some steps found; the state stays as it was where that is no number."""
+        state = self.state
+        loss = sum(own[0] for own in sums.values())
         if not math.isfinite(loss):
-            raise UsageError(
-                f"training: the loss is {loss} in epoch {self.state.epoch + 1} near step "
-                f"{self.state.step}; lower models.{self.model.name}.learning_rate"
+            self._stop(
+                f"the loss is {loss} between steps {state.step + 1} and {state.step + steps}"
             )
-        self.state.step += steps
-        self.state.loss += loss
-        self.state.hits += hits
+        state.step += steps
+        for name, own in sums.items():
+            before = state.sums.get(name, [0.0] * len(own))
+            state.sums[name] = [a + b for a, b in zip(before, own, strict=True)]
 
-    def _end_epoch(self) -> None:
-        state, plan = self.state, self.plan
-        valid_loss, valid_accuracy = self._validate()
-        state.history.append(
-            {
-                "epoch": state.epoch + 1,
-                "loss": state.loss / plan.steps_per_epoch,
-                "accuracy": state.hits / plan.rows,
-                "val_loss": valid_loss,
-                "val_accuracy": valid_accuracy,
-            }
+    def _stop(self, what: str) -> None:
+        kept = self._checkpoints.kept
+        raise UsageError(
+            f"training: {what} of epoch {self.state.epoch + 1}; lower "
+            f"models.{self.model.name}.learning_rate"
+            + (f" (the last good checkpoint is kept in {kept})" if kept else "")
         )
-        better = valid_accuracy > state.best
+
+    def _save(self) -> None:
+        if not self._checkpoints.save(self.state):
+            self._stop(f"a weight is no number after step {self.state.step}")
+
+    def _end_epoch(self, trained: Sequence[Objective]) -> None:
+        state, plan = self.state, self.plan
+        valid = self._validate(trained)
+        row = {"epoch": state.epoch + 1, **self._figures(trained, state.sums, valid)}
+        losses = [value for name, value in row.items() if name.endswith("loss")]
+        if not all(map(math.isfinite, losses)):
+            self._stop("the loss on the valid part is no number at the end")
+        state.history.append(row)
+        better = state.epoch >= plan.pretrain_epochs and self._is_better(row[plan.watched])
         if better:
-            state.best, state.best_epoch = valid_accuracy, state.epoch
-        state.epoch, state.step, state.loss, state.hits = state.epoch + 1, 0, 0.0, 0.0
+            state.best, state.best_epoch = row[plan.watched], state.epoch
+        state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
         if state.epoch < plan.epochs:
             if better:
-                self._checkpoint.write(f"{self.folder}/best-ckpt")
-            self._save("last")
+                self._checkpoints.save_best()
+            self._save()
+
+    def _is_better(self, value: float) -> bool:
+        if self.state.best is None:
+            return True
+        if self.plan.watched.endswith("loss"):
+            return value < self.state.best
+        return value > self.state.best
+
+    def _figures(self, trained: Sequence[Objective], train: Sums, valid: Sums) -> dict[str, float]:
+        """Return an epoch's figures: `loss`, `accuracy`, `micro_f1`, and those with `val_`.
+
+        They are those of the objective that answers. Of another they are called after it:
+        `rule_based_loss`, `val_rule_based_loss`. An objective that was not trained has none.
+        """
+        found = {}
+        for before, sums in (("", train), ("val_", valid)):
+            for one in trained:
+                own = "" if one.name == self.plan.answers else f"{one.name}_"
+                for name, value in figures(one, sums[one.name]).items():
+                    found[f"{before}{own}{name}"] = value
+        return found
 
     def _batches(self, epoch: int, skip: int) -> Any:
-        """Return the batches of an epoch; their order follows from the seed and the epoch."""
-        plan = self.plan
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return self.plan.batches(epoch, skip)
+        return self.strategy.distribute_datasets_from_function(
+            lambda _: self.plan.batches(epoch, skip, replicas)
+        )
 
-        def make(_: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
-            examples = read_examples(
-                plan.train_files,
-                (*plan.features, *self.labels.features),
-                batch_size=plan.batch_size // self.strategy.num_replicas_in_sync,
-                shuffle=(plan.shuffle_buffer, plan.seed + epoch),
-                skip=skip * self.strategy.num_replicas_in_sync,
-            )
-            return examples.map(plan.prepare).repeat().prefetch(4)
-
-        if self.strategy.num_replicas_in_sync == 1:
-            return make()
-        return self.strategy.distribute_datasets_from_function(make)
-
-    def _traced_steps(self) -> Callable[[Iterator[Any], int], tuple[tf.Tensor, tf.Tensor]]:
-        step = tf.function(self._step, jit_compile=True) if self.plan.xla else self._step
+    def _traced_steps(self) -> Callable[[Iterator[Any], int, Sequence[Objective]], np.ndarray]:
+        # as in Keras: rewriting a step that has no branches takes longer than tracing it
+        step = tf.autograph.experimental.do_not_convert(self._step)
+        if self.plan.xla:
+            step = tf.function(step, jit_compile=True)
 
         @tf.function(reduce_retracing=True)
-        def steps(batches: Iterator[Any], count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            loss, hits = tf.constant(0.0), tf.constant(0.0)
+        def steps(batches: Iterator[Any], count: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
             for _ in tf.range(count):
                 of_replicas = self.strategy.run(step, args=(next(batches),))
-                loss += self._sum(of_replicas[0])
-                hits += self._sum(of_replicas[1])
-            return loss, hits
+                sums += self.strategy.reduce(tf.distribute.ReduceOp.SUM, of_replicas, axis=None)
+            return sums
 
-        return lambda batches, count: steps(batches, tf.constant(count))
+        def run(batches: Iterator[Any], count: int, trained: Sequence[Objective]) -> np.ndarray:
+            start = tf.zeros([sum(len(one.measured) for one in trained)])
+            return steps(batches, tf.constant(count), start).numpy()
 
-    def _sum(self, value: Any) -> tf.Tensor:
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+        return run
 
-    def _step(self, batch: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Take one step; return this replica's part of the mean loss, and its hits."""
-        label, counts = self.labels(batch)
+    def _step(self, batch: tuple[Any, Any]) -> tf.Tensor:
+        """Take one step; return what this replica's batch adds to the sums of the objectives.
+
+        Each row of a batch counts the same, whichever objective it is of.
+        """
+        features, targets = batch
         with tf.GradientTape() as tape:
-            logits = self.model(batch, training=True)
-            loss = _mean_loss(logits, label, counts) / self.strategy.num_replicas_in_sync
+            logits = self.model(features, training=True)
+            measured = self.plan.heads.measure(logits, targets)
+            loss = _mean_loss(measured) / self.strategy.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, [v.value for v in variables]), variables)
-        return loss, _hits(logits, label, counts)
+        return _flat(measured)
 
-    def _validate(self) -> tuple[float, float]:
-        """Return the mean loss and the accuracy on the valid part, or its first rows.
+    def _score(self, batch: tuple[Any, Any]) -> tf.Tensor:
+        features, targets = batch
+        logits = self.model(features, training=False)
+        return _flat(self.plan.heads.measure(logits, targets))
 
-        Without a valid part those of training stand in.
-        """
-        if not self.plan.valid_files:
-            return (
-                self.state.loss / self.plan.steps_per_epoch,
-                self.state.hits / self.plan.rows,
-            )
-        loss = hits = rows = 0.0
-        for batch in read_examples(
-            self.plan.valid_files,
-            (*self.plan.features, *self.labels.features),
-            batch_size=4096,
-            rows=self.plan.validation_rows,
-        ).map(self.plan.prepare):
-            of_batch = self._scores(batch)
-            loss, hits, rows = (
-                total + float(part)
-                for total, part in zip((loss, hits, rows), of_batch, strict=True)
-            )
-        return loss / max(1.0, rows), hits / max(1.0, rows)
+    def _validate(self, trained: Sequence[Objective]) -> Sums:
+        """Return the sums on the valid part, or its first rows; without one those of training."""
+        return {
+            part.objective.name: self._sums_of(part)
+            if part.valid_files
+            else self.state.sums[part.objective.name]
+            for part in self.plan.parts
+            if part.objective in trained
+        }
 
-    def _score(self, batch: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        label, counts = self.labels(batch)
-        logits = self.model(batch, training=False)
-        rows = tf.reduce_sum(counts)
-        return _mean_loss(logits, label, counts) * rows, _hits(logits, label, counts), rows
-
-    def _save(self, name: str) -> None:
-        """Write weights first, then the state that names them: a kill leaves the one before."""
-        tag = f"{name}-{self.state.epoch}-{self.state.step}"
-        self._checkpoint.write(f"{self.folder}/{tag}")
-        document = json.dumps({**vars(self.state), "checkpoint": tag})
-        path = f"{self.folder}/{name}.json"
-        with tf.io.gfile.GFile(f"{path}.new", "w") as file:
-            file.write(document)
-        tf.io.gfile.rename(f"{path}.new", path, overwrite=True)
-        for old in tf.io.gfile.glob(f"{self.folder}/{name}-*"):
-            if not old.rpartition("/")[2].startswith(f"{tag}."):
-                tf.io.gfile.remove(old)
-        self._saved_at = time.monotonic()
-
-    def _restore(self, name: str) -> None:
-        path = f"{self.folder}/{name}.json"
-        if not tf.io.gfile.exists(path):
-            tf.io.gfile.makedirs(self.folder)
-            return
-        with tf.io.gfile.GFile(path) as file:
-            document = json.loads(file.read())
-        tag = document.pop("checkpoint")
-        self._checkpoint.read(f"{self.folder}/{tag}").assert_existing_objects_matched()
-        self.state = FitState(**document)
+    def _sums_of(self, part: Part) -> list[float]:
+        found = [self._scores(batch).numpy() for batch in self.plan.validation(part)]
+        return list(np.sum(found, axis=0, dtype=np.float64))
 
 
-def _mean_loss(logits: tf.Tensor, label: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    """Return the mean cross-entropy of the rows that count."""
-    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(label, tf.cast(logits, tf.float32))
-    return tf.reduce_sum(loss * counts) / tf.maximum(tf.reduce_sum(counts), 1.0)
+def _mean_loss(measured: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
+    """Return the mean loss of the rows that count; each objective's sums begin with the two."""
+    loss, rows = measured[0][:2]
+    for own in measured[1:]:
+        loss, rows = loss + own[0], rows + own[1]
+    return loss / tf.maximum(rows, 1.0)
 
 
-def _hits(logits: tf.Tensor, label: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    right = tf.equal(tf.argmax(logits, axis=1, output_type=label.dtype), label)
-    return tf.reduce_sum(tf.cast(right, tf.float32) * counts)
+def _flat(measured: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
+    return tf.stack([value for own in measured for value in own])
+
+
+def _sums_by_objective(objectives: Sequence[Objective], sums: np.ndarray) -> Sums:
+    ends = np.cumsum([len(one.measured) for one in objectives])
+    cut = np.split(sums.astype(np.float64), ends[:-1])
+    return {one.name: own.tolist() for one, own in zip(objectives, cut, strict=True)}

@@ -33,3 +33,11 @@ class LabelReader:
         label = tf.gather(tf.constant(self._of_category), first)
         counts = tf.cast(tf.not_equal(label, NO_LABEL), tf.float32)
         return tf.maximum(label, 0), counts
+
+    def stands(self, batch: Mapping[str, Any]) -> tf.RaggedTensor:
+        """Return the classes of all categories of each title, ragged int64 [batch, (m)].
+
+        -1 where a category lacks the level; a class may be named twice.
+        """
+        categories = batch[CATEGORIES]
+        return categories.with_values(tf.gather(tf.constant(self._of_category), categories.values))

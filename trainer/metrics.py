@@ -48,17 +48,21 @@ def classification_metrics(
     truth, ranked, probabilities = _checked(labels, top_labels, top_probabilities, names, top_k)
     predicted = ranked[:, 0]
     correct = truth == predicted
-    scores = _class_scores(truth, predicted, correct, len(names))
+    support, answered, hits = (
+        np.bincount(ids, minlength=len(names)) for ids in (truth, predicted, truth[correct])
+    )
+    scores = class_scores(support, answered, hits)
     return {
+        "objective": "exclusive",
         "examples": len(truth),
         "classes": len(names),
         "accuracy": float(correct.mean()),
-        **_mean_f1(scores),
+        **mean_f1(scores),
         "top_k": top_k,
         f"top_{top_k}_accuracy": float((ranked[:, :top_k] == truth[:, None]).any(axis=1).mean()),
         "log_loss": None if log_loss is None else float(log_loss),
         **calibration(probabilities[:, 0], correct, bins),
-        "per_class": _per_class(names, scores),
+        "per_class": per_class_rows(names, scores),
         **_confusions(truth, predicted, names, scores["support"]),
     }
 
@@ -137,11 +141,11 @@ def _check_probabilities(probabilities: NDArray[Any]) -> None:
         raise ValueError("top_probabilities: expected falling along each row, got some that rise")
 
 
-def _class_scores(truth: Ints, predicted: Ints, correct: Flags, classes: int) -> dict[str, Any]:
-    """Return support, predicted, precision, recall and f1, each an array (classes,)."""
-    support = np.bincount(truth, minlength=classes)
-    answered = np.bincount(predicted, minlength=classes)
-    hits = np.bincount(truth[correct], minlength=classes)
+def class_scores(support: Ints, answered: Ints, hits: Ints) -> dict[str, Any]:
+    """Return support, predicted, precision, recall and f1, each an array (classes,).
+
+    support: examples of each class; answered: answers of each; hits: answers that were right.
+    """
     return {
         "support": support,
         "predicted": answered,
@@ -151,17 +155,19 @@ def _class_scores(truth: Ints, predicted: Ints, correct: Flags, classes: int) ->
     }
 
 
-def _mean_f1(scores: dict[str, Any]) -> dict[str, Any]:
+def mean_f1(scores: dict[str, Any]) -> dict[str, Any]:
+    """Return macro F1, the number of classes it is the mean of, and weighted F1."""
     f1, support = scores["f1"], scores["support"]
     present = (support > 0) | (scores["predicted"] > 0)
     return {
-        "macro_f1": float(f1[present].mean()),
+        "macro_f1": float(f1[present].mean()) if present.any() else 0.0,
         "macro_classes": int(present.sum()),
-        "weighted_f1": float(np.average(f1, weights=support)),
+        "weighted_f1": float(np.average(f1, weights=support)) if support.any() else 0.0,
     }
 
 
-def _per_class(names: Sequence[str], scores: dict[str, Any]) -> list[dict[str, Any]]:
+def per_class_rows(names: Sequence[str], scores: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each class, in the order of `names`."""
     keys = ("support", "precision", "recall", "f1")
     columns = [scores[key].tolist() for key in keys]
     return [

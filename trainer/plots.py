@@ -1,71 +1,55 @@
-"""The pictures of the report: plain values in, one inline `<svg>` element out.
-
-Drawn by matplotlib without pyplot, so nothing global is left behind. Text stays text (the page's
-font, selectable, sharp on paper). Same values, same bytes: no date, a fixed salt for the ids, and
-every id begins with the picture's name, so that pictures on one page do not clash.
-"""
+"""The pictures of the report about one model."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, PercentFormatter
 
-# Okabe and Ito's palette, told apart by colour-blind readers too; see jfly.uni-koeln.de/color
-BLUE, VERMILLION, GREY, INK = "#0072B2", "#D55E00", "#8A939B", "#1F2933"
-WIDE, HALF = 10.0, 4.85  # inches of the page's width, at 96 CSS pixels each
+from trainer.drawing import (
+    BLUE,
+    COMPACT,
+    GREY,
+    HALF,
+    INK,
+    PERCENT,
+    VERMILLION,
+    WIDE,
+    compact,
+    picture,
+    shorten,
+)
+from trainer.figures import SPOKEN
+
 MAX_CLASSES, KEPT_CLASSES, NUMBERED_CLASSES = 40, 30, 20
 FEW_TITLES = 30
 LABELLED_POINTS = 10
 
-_STYLE = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 10.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GREY,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#E4E7EB",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-}
 _OFFSETS = (((6, 0), "left"), ((-6, 0), "right"), ((0, 10), "center"), ((0, -10), "center"))
-_PERCENT = PercentFormatter(1.0, decimals=0)
 
 
-def baseline_bars(accuracies: Mapping[str, float], ours: str) -> str:
-    """Draw one bar per method, 0 to 1, the one named `ours` in colour."""
+def baseline_bars(figures: Mapping[str, float], ours: str, meaning: str) -> str:
+    """Draw one bar per method, 0 to 1, the one named `ours` in colour; `meaning` is the axis."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        labels = [shorten(name, 40) for name in accuracies]
-        colours = [BLUE if name == ours else GREY for name in accuracies]
+        labels = [shorten(name, 40) for name in figures]
+        colours = [BLUE if name == ours else GREY for name in figures]
         places = np.arange(len(labels))
-        bars = axes.barh(places, list(accuracies.values()), color=colours, height=0.62)
-        axes.bar_label(bars, [f"{value:.1%}" for value in accuracies.values()], padding=5)
+        bars = axes.barh(places, list(figures.values()), color=colours, height=0.62)
+        axes.bar_label(bars, [f"{value:.1%}" for value in figures.values()], padding=5)
         axes.set_yticks(places, labels)
         axes.invert_yaxis()
-        axes.set(xlim=(0, 1.08), xlabel="titles on the right shelf")
+        axes.set(xlim=(0, 1.08), xlabel=meaning)
         axes.set_xticks(np.linspace(0, 1, 6))
-        axes.xaxis.set_major_formatter(_PERCENT)
+        axes.xaxis.set_major_formatter(PERCENT)
         axes.grid(visible=False, axis="y")
 
-    height = 0.42 * len(accuracies) + 0.7
-    return _picture("baselines", "Accuracy beside the baselines", (WIDE, height), draw)
+    height = 0.42 * len(figures) + 0.7
+    return picture("baselines", "Beside the baselines", (WIDE, height), draw)
 
 
 def confusion_view(triplets: Sequence[Sequence[int]], classes: int) -> list[int]:
@@ -97,7 +81,7 @@ def heat_map(triplets: Sequence[Sequence[int]], names: Sequence[str], classes: l
     labels = [shorten(names[i], 32) for i in classes]
     edge = min(WIDE, 0.36 * len(classes) + 3.2)
     size = (edge, min(edge, 0.27 * len(classes) + 2.6))
-    return _picture(
+    return picture(
         "confusion", "Confusion matrix", size, lambda figure: _draw_cells(figure, shares, labels)
     )
 
@@ -125,30 +109,38 @@ def _draw_cells(figure: Figure, shares: np.ndarray, labels: list[str]) -> None:
             cell.set(color=colour, fontsize=9.5)
 
 
-def reliability_diagram(bins: Sequence[Mapping[str, Any]]) -> str:
-    """Draw accuracy against mean confidence per bin, and below it the titles per bin."""
+def reliability_diagram(
+    bins: Sequence[Mapping[str, Any]], mended: Sequence[Mapping[str, Any]] | None = None
+) -> str:
+    """Draw accuracy against mean confidence per bin, and below it the titles per bin.
+
+    `mended` are the bins at the fitted temperature, drawn beside those of the model as it is.
+    """
 
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         upper.plot([0, 1], [0, 1], "--", color=GREY, label="exactly as sure as it is right")
-        filled = [row for row in bins if row["count"]]
-        sure, right = ([row[key] for row in filled] for key in ("confidence", "accuracy"))
-        upper.plot(sure, right, color=BLUE, linewidth=1.2)
-        _points(upper, [row for row in filled if row["count"] >= FEW_TITLES], BLUE, "the model")
-        few = f"the model, fewer than {FEW_TITLES} titles"
-        _points(upper, [row for row in filled if row["count"] < FEW_TITLES], "#FFFFFF", few)
+        if mended is None:
+            _reliability(upper, bins, BLUE, "the model")
+        else:
+            _reliability(upper, bins, VERMILLION, "the model as it is")
+            _reliability(upper, mended, BLUE, "at its temperature")
         upper.set(ylabel="was right", xlim=(0, 1), ylim=(-0.02, 1.03))
-        upper.yaxis.set_major_formatter(_PERCENT)
-        upper.legend(loc="upper left")
+        upper.yaxis.set_major_formatter(PERCENT)
+        upper.legend(loc="upper left", fontsize=9)
         _draw_counts(lower, bins)
 
-    return _picture("calibration", "Reliability diagram", (HALF, HALF), draw)
+    return picture("calibration", "Reliability diagram", (HALF, HALF), draw)
 
 
-def _points(axes: Any, rows: list[Mapping[str, Any]], colour: str, label: str) -> None:
-    if rows:
-        x, y = ([row[key] for row in rows] for key in ("confidence", "accuracy"))
-        axes.scatter(x, y, s=34, color=colour, edgecolor=BLUE, zorder=3, label=label, clip_on=False)
+def _reliability(axes: Any, bins: Sequence[Mapping[str, Any]], colour: str, label: str) -> None:
+    """Draw a line through the bins; those of fewer than 30 titles are hollow."""
+    filled = [row for row in bins if row["count"]]
+    sure, right = ([row[key] for row in filled] for key in ("confidence", "accuracy"))
+    faces = [colour if row["count"] >= FEW_TITLES else "#FFFFFF" for row in filled]
+    axes.plot(sure, right, color=colour, linewidth=1.2)
+    axes.scatter(sure, right, s=30, color=faces, edgecolor=colour, zorder=3, clip_on=False)
+    axes.plot([], [], "o-", color=colour, label=label)
 
 
 def _draw_counts(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
@@ -158,10 +150,41 @@ def _draw_counts(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
     bars = axes.bar(lows, counts, width, align="edge", color=GREY, edgecolor="#FFFFFF")
     axes.bar_label(bars, [compact(n) if n else "" for n in counts], padding=1, fontsize=8)
     axes.set(xlabel="said how sure it was", ylabel="titles", ylim=(0, 1.25 * max(counts)))
-    axes.xaxis.set_major_formatter(_PERCENT)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
+    axes.xaxis.set_major_formatter(PERCENT)
+    axes.yaxis.set_major_formatter(COMPACT)
     axes.yaxis.set_major_locator(MaxNLocator(2, integer=True))
     axes.grid(visible=False)
+
+
+def range_bars(rows: Sequence[Mapping[str, Any]], name: str, meaning: str) -> str:
+    """Draw accuracy by ranges of something, with the titles of each range above its bar.
+
+    rows: as `trainer.breakdowns` gives them; `name` names the picture, `meaning` is the axis.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        places = np.arange(len(rows))
+        bars = axes.bar(places, [row["accuracy"] for row in rows], color=BLUE, width=0.7)
+        titles = [compact(row["titles"]) for row in rows]
+        axes.bar_label(bars, titles, padding=2, fontsize=8.5, color="#52606D")
+        axes.set_xticks(places, [spoken_range(row) for row in rows], rotation=30, ha="right")
+        room = max(0.0, 5 - len(rows)) / 2  # one bar alone would be a wall
+        axes.set(xlim=(-0.6 - room, len(rows) - 0.4 + room))
+        axes.set(ylim=(0, 1.08), ylabel="was right", xlabel=meaning)
+        axes.set_yticks(np.linspace(0, 1, 6))
+        axes.yaxis.set_major_formatter(PERCENT)
+        axes.grid(visible=False, axis="x")
+
+    return picture(name, f"Accuracy by {meaning}", (HALF, 3.4), draw)
+
+
+def spoken_range(row: Mapping[str, Any]) -> str:
+    """Write `{"low": 3, "high": 9}` as three to nine, and without an end as `3+`."""
+    low, high = row["low"], row["high"]
+    if high is None:
+        return f"{compact(low)}+"
+    return compact(low) if low == high else f"{compact(low)}–{compact(high)}"
 
 
 def size_against_f1(per_class: Iterable[Mapping[str, Any]]) -> str:
@@ -178,25 +201,37 @@ def size_against_f1(per_class: Iterable[Mapping[str, Any]]) -> str:
         axes.set_ylim(max(-0.03, min(f1) - 0.08), 1.02)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if spread < 5e3 else (1,)))
         axes.minorticks_off()
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
-        axes.yaxis.set_major_formatter(_PERCENT)
+        axes.xaxis.set_major_formatter(COMPACT)
+        axes.yaxis.set_major_formatter(PERCENT)
         axes.set(xlabel="titles of the shelf in the test", ylabel="quality (F1)")
         _name_weakest(figure, axes, rows)
 
-    return _picture("sizes", "Size of each shelf and its F1", (HALF, HALF), draw)
+    return picture("sizes", "Size of each shelf and its F1", (HALF, HALF), draw)
 
 
 def _name_weakest(figure: Figure, axes: Any, rows: list[Mapping[str, Any]]) -> None:
     """Write the names of the classes of lowest F1 where they cover neither a point nor a name."""
+    weakest = sorted(rows, key=lambda row: row["f1"])[:LABELLED_POINTS]
+    places = [(row["support"], row["f1"]) for row in rows]
+    name_points(figure, axes, places, [(row["name"], row["support"], row["f1"]) for row in weakest])
+
+
+def name_points(
+    figure: Figure,
+    axes: Any,
+    points: Sequence[tuple[float, float]],
+    named: Sequence[tuple[str, float, float]],
+) -> None:
+    """Write each name, x, y of `named` at its point, where it covers neither a point nor a name."""
     figure.draw_without_rendering()
     inside = axes.get_window_extent()
-    points = axes.transData.transform([(row["support"], row["f1"]) for row in rows])
+    seen = axes.transData.transform(points)
     taken: list[Any] = []
-    for row in sorted(rows, key=lambda row: row["f1"])[:LABELLED_POINTS]:
+    for name, *point in named:
         for offset, side in _OFFSETS:
             text = axes.annotate(
-                shorten(row["name"], 26),
-                (row["support"], row["f1"]),
+                shorten(name, 26),
+                point,
                 offset,
                 textcoords="offset points",
                 ha=side,
@@ -205,26 +240,22 @@ def _name_weakest(figure: Figure, axes: Any, rows: list[Mapping[str, Any]]) -> N
             )
             box = text.get_window_extent()
             within = inside.contains(box.x0, box.y0) and inside.contains(box.x1, box.y1)
-            if (
-                within
-                and not box.padded(4).count_contains(points)
-                and not box.count_overlaps(taken)
-            ):
+            if within and not box.padded(4).count_contains(seen) and not box.count_overlaps(taken):
                 taken.append(box)
                 break
             text.remove()
 
 
-def learning_curve(history: Sequence[Mapping[str, Any]]) -> str:
-    """Draw loss and accuracy per epoch, on the training and the validation part."""
+def learning_curve(history: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
+    """Draw figures per epoch, the loss among them, on the training and the validation part."""
 
     def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        _curves(left, history, "loss")
-        _curves(right, history, "accuracy")
-        right.yaxis.set_major_formatter(PercentFormatter(1.0))
+        for axes, key in zip(figure.subplots(1, len(keys), squeeze=False)[0], keys, strict=True):
+            _curves(axes, history, key)
+            if key != "loss":
+                axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
-    return _picture("learning", "Loss and accuracy per epoch", (WIDE, 3.3), draw)
+    return picture("learning", "Figures per epoch", (WIDE, 3.3), draw)
 
 
 def _curves(axes: Any, history: Sequence[Mapping[str, Any]], key: str) -> None:
@@ -233,57 +264,7 @@ def _curves(axes: Any, history: Sequence[Mapping[str, Any]], key: str) -> None:
         points = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), line, marker="o", color=colour, label=label)
-    axes.set(xlabel="epoch", ylabel=key)
+    axes.set(xlabel="epoch", ylabel=SPOKEN.get(key, key))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if axes.lines:
         axes.legend()
-
-
-def shorten(name: str, length: int) -> str:
-    """Cut the middle out of a long name: `sports_recre…_water-filtration`."""
-    if len(name) <= length:
-        return name
-    head = (length - 1) * 2 // 5
-    return f"{name[:head]}…{name[len(name) - (length - 1 - head) :]}"
-
-
-def compact(number: float) -> str:
-    """Write a count in at most four signs: 950, 1.2k, 12k, 3.4M."""
-    for unit, sign in ((1e6, "M"), (1e3, "k")):
-        if number >= unit * 0.9995:
-            value = number / unit
-            return (f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")) + sign
-    return f"{number:g}"
-
-
-def _picture(
-    name: str, description: str, size: tuple[float, float], draw: Callable[[Figure], None]
-) -> str:
-    """Draw on a figure of `size` inches and return it as one `<svg>` for the body of a page."""
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    buffer = io.StringIO()
-    with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # a script that the measuring font lacks: the reader's browser has it, text stays text
-        warnings.filterwarnings("ignore", "Glyph")
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    return _inline(buffer.getvalue(), name, description, round(96 * size[0]))
-
-
-def _inline(document: str, name: str, description: str, width: int) -> str:
-    """Keep what a page needs of an SVG document: no prolog, comments, global style or addresses."""
-    body = document[document.index("<svg") :].strip()
-    body = re.sub(r"<!--.*?-->|<style.*?</style>|<metadata>.*?</metadata>", "", body, flags=re.S)
-    body = re.sub(r"<[^>]+>", lambda tag: _name_ids(tag.group(), name), body)
-    view = re.search(r'viewBox="[^"]+"', body)
-    assert view, "matplotlib writes a viewBox"
-    label = html.escape(description)
-    size = f"max-width:{width}px;min-width:{0.7 * width:.0f}px"  # smaller text cannot be read
-    opening = f'<svg {view.group()} role="img" aria-label="{label}" style="{size}">'
-    return opening + body[body.index(">") + 1 :]
-
-
-def _name_ids(tag: str, name: str) -> str:
-    tag = re.sub(r'\bid="', f'id="{name}-', tag)
-    return re.sub(r'(url\(|href=")#', rf"\1#{name}-", tag)

@@ -1,22 +1,19 @@
-"""One page about a trained classifier, for the people who own the shelves, not for statisticians.
-
-The page stands alone: styles, pictures and the few lines of script are inside it, and it asks the
-network for nothing. Whatever comes from the data is escaped by the template.
-"""
+"""One page about a trained classifier, for the people who own the shelves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from trainer import plots
+from trainer.figures import LEARNING, MAIN_FIGURE, SPOKEN, flat_figures, tiles_of
+from trainer.pages import render_page, shown, spoken
 
-SHOWN_CONFUSIONS = 20
+SHOWN_CONFUSIONS, SHOWN_MISTAKES = 20, 15
 EXAMPLES_PER_CONFUSION = 2
+MOST_ROWS, LARGEST, WEAKEST, LEAST_TITLES = 40, 25, 15, 10
 OURS = "this model"
 
 _NUMBER_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -25,24 +22,32 @@ _NUMBER_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight",
 def render_report(metrics: Mapping[str, Any], context: Mapping[str, Any]) -> str:
     """Return the report as one HTML page; the same input gives the same page.
 
-    metrics: what `trainer.metrics.classification_metrics` returned, or its JSON read back.
-    context: all optional: `name` of the catalogue, `level`, `run_id`, `model`, `created`, `counts`
-    and `fingerprints` (name to value), `seconds` (stage to seconds), `baselines` (name to
-    accuracy, 0 to 1), `history` (one dict per epoch: epoch, loss, accuracy, val_loss,
-    val_accuracy) and `examples` (dicts of title, true, predicted, probability).
+    metrics: what `trainer.measure` returned, or its JSON read back.
+    context: all optional: `name` of the catalogue, `level`, `run_id`, `model`, `created`,
+    `parameters`, `counts` and `fingerprints` (name to value), `seconds` (stage to seconds), `speed`
+    (see `trainer.scoring.labelling_speed`), `baselines` (name to figures, the objective's main
+    figure among them), `history` (one dict per epoch), `separator` of the parts of a category, and
+    `examples` (dicts of title, true: a list, predicted, probability).
     """
-    baselines = dict(context.get("baselines") or {})
+    main = MAIN_FIGURE[metrics["objective"]]
+    beside = {name: of[main] for name, of in (context.get("baselines") or {}).items()}
     history = list(context.get("history") or [])
-    return _template().render(
+    examples = list(context.get("examples") or [])
+    return render_page(
+        "report.html.j2",
         metrics=metrics,
+        several=metrics["objective"] == "rule_based",
         heading=_heading(context),
-        verdict=verdict(metrics, baselines),
-        top_words=_in_words(metrics["top_k"]),
-        pictures=_pictures(metrics, baselines, history),
-        last_epoch=history[-1] if history else {},
-        confusions=_confusions(metrics, context.get("examples") or []),
-        shelves=sorted(metrics["per_class"], key=lambda row: (-row["support"], row["name"])),
-        provenance=_provenance(metrics, context),
+        verdict=verdict(metrics, beside),
+        tiles=tiles_of(metrics, _in_words(metrics.get("top_k", 0))),
+        pictures=_pictures(metrics, beside, history),
+        calibration_note=_calibration_note(metrics),
+        last_epoch=_last_epoch(history),
+        confusions=_confusions(metrics, examples),
+        mistakes=_mistakes(examples, context.get("separator")),
+        **_shelves(metrics["per_class"]),
+        figures=[(SPOKEN.get(k, spoken(k)), shown(v)) for k, v in flat_figures(metrics).items()],
+        provenance=_provenance(context),
     )
 
 
@@ -52,6 +57,8 @@ def verdict(metrics: Mapping[str, Any], baselines: Mapping[str, float]) -> str:
     `Of 100 new products, 88 land on the right shelf; for 96 the right shelf is among the first
     three. The best simple method (linear) puts 84 on the right shelf.`
     """
+    if metrics["objective"] == "rule_based":
+        return _verdict_on_labels(metrics, baselines)
     text = f"Of 100 new products, {_of_hundred(metrics['accuracy'])} land on the right shelf"
     top_k = metrics["top_k"]
     if 1 < top_k < metrics["classes"]:
@@ -60,8 +67,22 @@ def verdict(metrics: Mapping[str, Any], baselines: Mapping[str, float]) -> str:
     if baselines:
         best = max(baselines, key=lambda name: baselines[name])
         found = _of_hundred(baselines[best])
-        text += f". The best simple method ({_spoken(best)}) puts {found} on the right shelf"
+        text += f". The best simple method ({spoken(best)}) puts {found} on the right shelf"
         text += ", more than this model" * (baselines[best] > metrics["accuracy"])
+    return text + "."
+
+
+def _verdict_on_labels(metrics: Mapping[str, Any], baselines: Mapping[str, float]) -> str:
+    best = metrics["at"][-1]
+    found, right = (_of_hundred(best[key]) for key in ("micro_recall", "micro_precision"))
+    text = (
+        f"Of 100 shelves that new products should stand on, {found} are found; of 100 that the "
+        f"model names, {right} are right. Micro F1 is {best['micro_f1']:.1%}"
+    )
+    if baselines:
+        name = max(baselines, key=lambda name: baselines[name])
+        text += f"; the best simple method ({spoken(name)}) reaches {baselines[name]:.1%}"
+        text += ", more than this model" * (baselines[name] > best["micro_f1"])
     return text + "."
 
 
@@ -71,11 +92,7 @@ def _of_hundred(share: float) -> int:
 
 
 def _in_words(number: int) -> str:
-    return _NUMBER_WORDS[number - 1] if number <= len(_NUMBER_WORDS) else str(number)
-
-
-def _spoken(key: object) -> str:
-    return str(key).replace("_", " ")
+    return _NUMBER_WORDS[number - 1] if 0 < number <= len(_NUMBER_WORDS) else str(number)
 
 
 def _heading(context: Mapping[str, Any]) -> dict[str, str]:
@@ -91,20 +108,54 @@ def _pictures(
     metrics: Mapping[str, Any], baselines: Mapping[str, float], history: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return the pictures by name; those that lack their data are left out."""
-    names = [row["name"] for row in metrics["per_class"]]
-    classes = plots.confusion_view(metrics["confusion"], len(names))
+    calibrated = metrics["calibrated"] or {}
     drawn = {
-        "confusion": plots.heat_map(metrics["confusion"], names, classes),
-        "calibration": plots.reliability_diagram(metrics["calibration_bins"]),
+        "calibration": plots.reliability_diagram(
+            metrics["calibration_bins"], calibrated.get("calibration_bins")
+        ),
         "sizes": plots.size_against_f1(metrics["per_class"]),
     }
+    for name, meaning in (("by_words", "words of the title"), ("by_class_size", "size of shelf")):
+        drawn[name] = plots.range_bars(metrics[name], name, meaning)
     if baselines:
-        bars = {_spoken(name): value for name, value in baselines.items()}
-        drawn["baselines"] = plots.baseline_bars({**bars, OURS: metrics["accuracy"]}, OURS)
+        main = MAIN_FIGURE[metrics["objective"]]
+        bars = {spoken(name): value for name, value in baselines.items()}
+        ours = {OURS: flat_figures(metrics)[main]}
+        drawn["baselines"] = plots.baseline_bars({**bars, **ours}, OURS, SPOKEN[main])
     if len(history) > 1:
-        drawn["learning"] = plots.learning_curve(history)
-    pictures: dict[str, Any] = {name: Markup(svg) for name, svg in drawn.items()}
-    return {**pictures, "confusion_classes": len(classes)}
+        known = [key for key in LEARNING if any(key in epoch for epoch in history)]
+        drawn["learning"] = plots.learning_curve(history, known)
+    matrix = _matrix(metrics) if "confusion" in metrics else {}
+    return {**{name: Markup(svg) for name, svg in drawn.items()}, **matrix}
+
+
+def _matrix(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    names = [row["name"] for row in metrics["per_class"]]
+    classes = plots.confusion_view(metrics["confusion"], len(names))
+    svg = plots.heat_map(metrics["confusion"], names, classes)
+    return {"confusion": Markup(svg), "confusion_classes": len(classes)}
+
+
+def _calibration_note(metrics: Mapping[str, Any]) -> str:
+    text = (
+        "Points on the dashed line mean that a stated 80% is right in 80 of 100 cases; below the "
+        "line the model is too sure of itself. The grey bars count the titles behind each point; "
+        f"hollow points have fewer than {plots.FEW_TITLES}."
+    )
+    if metrics["temperature"] is None:
+        return text
+    before, after = (of["expected_calibration_error"] for of in (metrics, metrics["calibrated"]))
+    return (
+        f"{text} At the temperature {metrics['temperature']:.2f}, fitted on the validation titles, "
+        f"the calibration error is {after:.1%} instead of {before:.1%}; no answer changes."
+    )
+
+
+def _last_epoch(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    if not history:
+        return {}
+    kept = [f"{part}{key}" for part in ("", "val_") for key in LEARNING]
+    return {key: history[-1][key] for key in kept if history[-1].get(key) is not None}
 
 
 def _confusions(
@@ -113,7 +164,8 @@ def _confusions(
     """Return the most frequent confusions, each with the examples of the same two classes."""
     titles: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for example in examples:
-        titles.setdefault((example["true"], example["predicted"]), []).append(example)
+        for true in example["true"]:
+            titles.setdefault((true, example["predicted"]), []).append(example)
     return [
         {
             **row,
@@ -123,48 +175,50 @@ def _confusions(
     ]
 
 
-def _provenance(metrics: Mapping[str, Any], context: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _mistakes(
+    examples: Sequence[Mapping[str, Any]], separator: str | None
+) -> list[Mapping[str, Any]]:
+    """Return the surest mistakes; of labels above each other only the deepest are named."""
+    return [
+        {**example, "true": deepest(example["true"], separator)}
+        for example in examples[:SHOWN_MISTAKES]
+    ]
+
+
+def deepest(names: Iterable[str], separator: str | None) -> list[str]:
+    """Leave out each name of which another one is a part: `a`, `a_b` gives `a_b`."""
+    every = list(names)
+    if not separator:
+        return every
+    return [n for n in every if not any(other.startswith(n + separator) for other in every)]
+
+
+def _shelves(per_class: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return all classes by size; of many the largest, and the weakest that have some titles."""
+    shelves = sorted(per_class, key=lambda row: (-row["support"], row["name"]))
+    if len(shelves) <= MOST_ROWS:
+        largest, weakest = shelves, []
+    else:
+        largest = shelves[:LARGEST]
+        sure = [row for row in shelves if row["support"] >= LEAST_TITLES]
+        weakest = sorted(sure, key=lambda row: (row["f1"], row["name"]))[:WEAKEST]
+    return {
+        "shelves": shelves,
+        "largest": largest,
+        "weakest": weakest,
+        "least": LEAST_TITLES,
+        "untested": sum(not row["support"] for row in shelves),
+    }
+
+
+def _provenance(context: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return where the figures come from, as rows of a table."""
-    rows = [(_spoken(key), context.get(key)) for key in ("run_id", "model", "level", "created")]
-    rows.append(("log loss (nats per title)", metrics.get("log_loss")))
+    keys = ("run_id", "model", "level", "created", "parameters")
+    rows = [(spoken(key), context.get(key)) for key in keys]
     for group in ("counts", "fingerprints"):
-        rows += [(_spoken(key), value) for key, value in (context.get(group) or {}).items()]
+        rows += [(spoken(key), value) for key, value in (context.get(group) or {}).items()]
     seconds = context.get("seconds") or {}
-    rows += [(f"{_spoken(key)}, seconds", value) for key, value in seconds.items()]
-    return [(key, _shown(value)) for key, value in rows if value is not None]
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return whole(value)
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
-
-
-def percent(share: float) -> str:
-    """Write a share of 0 to 1 in percent, with one decimal: `88.1%`."""
-    return f"{share:.1%}"
-
-
-def whole(number: int) -> str:
-    """Write a count with commas: `512,345`."""
-    return f"{number:,}"
-
-
-def breakable(name: object) -> Markup:
-    """Allow a line break after each `_` and `/` of a long name; escaped."""
-    text = str(escape(name))
-    return Markup(text.replace("_", "_<wbr>").replace("/", "/<wbr>"))
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("trainer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, whole=whole, breakable=breakable)
-    environment.globals.update(percent=percent, whole=whole)
-    return environment.get_template("report.html.j2")
+    rows += [(f"{spoken(key)}, seconds", value) for key, value in seconds.items()]
+    speed = context.get("speed") or {}
+    rows += [(spoken(key), speed.get(key)) for key in ("titles_per_second", "cores")]
+    return [(key, shown(value)) for key, value in rows if value is not None]

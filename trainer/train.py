@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,25 +13,30 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from aisle import __version__
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.models import FitSettings
 from configs.settings import Settings
+from configs.training import ObjectiveName, TrainingSettings
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
-from trainer.dataset import shard_files
+from trainer.checkpoints import check_checkpoint
+from trainer.dataset import TOKENS, shard_files
 from trainer.export import TitleClassifier, save_classifier
-from trainer.fit import Fit, FitPlan
-from trainer.labels import LabelReader
+from trainer.fit import Fit
+from trainer.heads import levels_above, make_heads
 from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family
+from trainer.objectives import Objective
+from trainer.plan import FitPlan, Part
+from trainer.vocabulary import KnownWords, read_known_words, vectors_fingerprint
+from transforms.categories import Taxonomy
 
-_FITTED_ON = "FITTED_ON"
 _NOT_OF_A_MODEL = {"pipeline", "promotion", "schedule"}
-
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
 
 
@@ -57,9 +64,7 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     checkpoints = artifacts.checkpoints(name)
 
     def body(work: str) -> dict[str, Any]:
-        if force:
-            storage.remove_tree(checkpoints)
-        _forget_other_examples(checkpoints, examples.fingerprint)
+        _go_on_or_forget(checkpoints, _fitted_on(settings, examples), force)
         return _train(settings, artifacts, examples, checkpoints, f"{work}/export")
 
     outcome = run_stage(
@@ -75,13 +80,22 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     return outcome
 
 
-def _forget_other_examples(checkpoints: str, fingerprint: str) -> None:
-    """Remove what a killed training left if it was fitted on examples that were made anew since."""
-    mark = f"{checkpoints}/{_FITTED_ON}"
-    if storage.exists(mark) and storage.read_bytes(mark).decode() == fingerprint:
+def _fitted_on(settings: Settings, examples: Manifest) -> dict[str, str]:
+    """Name the config and the examples that a checkpoint is of."""
+    config = fingerprint({"train": train_fingerprint(settings), "version": __version__})
+    return {"config": config, "examples": examples.fingerprint}
+
+
+def _go_on_or_forget(folder: str, fitted_on: Mapping[str, str], force: bool) -> None:
+    """Remove what a killed training left, if the examples were made anew since, or by force."""
+    if not force and check_checkpoint(folder, fitted_on):
         return
-    storage.remove_tree(checkpoints)
-    storage.write_bytes(mark, fingerprint.encode())
+    if not force and storage.exists(f"{folder}/last.json"):
+        sys.stderr.write(
+            f"aisle train: {folder}: the checkpoint is of other examples, forgotten; "
+            "training begins anew\n"
+        )
+    storage.remove_tree(folder)
 
 
 def train_fingerprint(settings: Settings) -> str:
@@ -91,107 +105,192 @@ def train_fingerprint(settings: Settings) -> str:
         hyper_parameters(settings),
         settings.text,
         {"top_k": max(settings.dump.top_k, settings.evaluation.top_k)},
+        vectors_fingerprint(hyper_parameters(settings)),
     )
 
 
 @dataclass(frozen=True)
-class _Setup:
+class Setup:
+    """A family, and what it is to be fitted on."""
+
     family: Family
-    labels: LabelReader
+    taxonomy: Taxonomy
     plan: FitPlan
     shape: DataShape
+    words: KnownWords
 
 
-def _train(
-    settings: Settings, artifacts: RunArtifacts, examples: Manifest, checkpoints: str, export: str
-) -> dict[str, Any]:
-    setup = _set_up(settings, artifacts)
+@dataclass(frozen=True)
+class Cut:
+    """Shards to fit on and shards to validate on, and how many examples there are in each."""
+
+    train_files: Sequence[str]
+    valid_files: Sequence[str]
+    rows: int
+    valid_rows: int
+
+
+Cuts = Mapping[ObjectiveName, Cut]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model at its best epoch, how it was set up, and what that epoch and every one gave."""
+
+    model: keras.Model
+    setup: Setup
+    best: dict[str, float]
+    history: list[dict[str, float]]
+    seconds: float
+
+    @property
+    def parameters(self) -> int:
+        return sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
+
+
+def fit_model(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    checkpoints: str,
+    fitted_on: Mapping[str, str],
+    *,
+    cuts: Cuts | None = None,
+    title: str = "train",
+) -> Fitted:
+    """Fit the model that the settings name; go on from `checkpoints` if something is there.
+
+    `cuts` may say which shards, in place of the run's own two parts.
+    """
+    setup = set_up(settings, artifacts, cuts)
     strategy = _strategy(settings.training.devices)
     keras.utils.set_random_seed(settings.training.seed)
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
     started = time.perf_counter()
     with strategy.scope():
         model = _built(setup, hyper_parameters(settings))
-        optimizer = setup.family.optimizer(
-            hyper_parameters(settings), setup.plan.steps_per_epoch * setup.plan.epochs
-        )
+        optimizer = setup.family.optimizer(hyper_parameters(settings), setup.plan.all_steps)
         if keras.mixed_precision.global_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
-    total = setup.plan.rows * setup.plan.epochs
-    with counting("train", "titles", total) as progress:
-        fit = Fit(model, optimizer, setup.labels, setup.plan, checkpoints, strategy)
+    keras.mixed_precision.set_global_policy("float32")  # the layers have theirs; others get none
+    total = setup.plan.all_steps * setup.plan.batch_size
+    with counting(title, "titles", total) as progress:
+        fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, fitted_on)
         history = fit.run(progress)
-    fitted = time.perf_counter() - started
+    return Fitted(model, setup, fit.best, history, time.perf_counter() - started)
+
+
+def _train(
+    settings: Settings, artifacts: RunArtifacts, examples: Manifest, checkpoints: str, export: str
+) -> dict[str, Any]:
+    fitted = fit_model(settings, artifacts, checkpoints, _fitted_on(settings, examples))
+    model, setup = fitted.model, fitted.setup
     figures = {
         "model": hparams_id(settings),
-        "parameters": sum(math.prod(v.shape) for v in model.trainable_variables),
+        "parameters": fitted.parameters,
         "classes": setup.shape.classes,
-        "fit_seconds": round(fitted, 3),
-        "val_accuracy": max(epoch["val_accuracy"] for epoch in history),
-        "epochs": len(history),
-        "history": history,
+        "fit_seconds": round(fitted.seconds, 3),
+        **{name: value for name, value in fitted.best.items() if name.startswith("val_")},
+        "epochs": len(fitted.history),
+        "history": fitted.history,
+        **(setup.words.figures if TOKENS in setup.family.features else {}),
     }
-    transform = tft.TFTransformOutput(artifacts.transform_fn)
     classifier = TitleClassifier(
         model,
         setup.family.features,
         setup.plan.prepare,
-        transform,
+        tft.TFTransformOutput(artifacts.transform_fn),
         settings.text,
-        setup.labels.names,
-        max(settings.dump.top_k, settings.evaluation.top_k),
+        setup.plan.heads,
+        answers=settings.training.answers,
+        above=levels_above(setup.taxonomy, settings.training),
+        levels=setup.taxonomy.levels,
+        top_k=max(settings.dump.top_k, settings.evaluation.top_k),
     )
     save_classifier(classifier, export, _description(settings, artifacts, examples, figures))
     return figures
 
 
-def _set_up(settings: Settings, artifacts: RunArtifacts) -> _Setup:
-    family = FAMILIES[settings.training.model]
-    taxonomy = read_taxonomy(artifacts.stats)
-    rows = read_figures(artifacts.stats)["examples_by_split"]
-    labels = LabelReader(taxonomy, settings.training.level, settings.objectives.exclusive.level)
-    if len(labels.names) < 2:
-        raise UsageError(
-            f"training.level {settings.training.level}: the examples have {len(labels.names)} "
-            "class; training needs two or more"
-        )
+def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None) -> Setup:
     hyper, training = hyper_parameters(settings), settings.training
-    if training.xla and not family.compiles:
-        raise UsageError(
-            f"training.xla: XLA cannot know the shapes of {training.model}'s steps; set it to false"
-        )
-    if training.mixed_precision and not family.half_precision:
-        raise UsageError(
-            f"training.mixed_precision: {training.model} has no layer that gains from it; "
-            "set it to false"
-        )
+    family = FAMILIES[training.model]
+    _check_abilities(settings, family)
+    taxonomy = read_taxonomy(artifacts.stats)
+    heads = make_heads(settings, artifacts, taxonomy)
     features = settings.features
+    words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
     shape = DataShape(
-        classes=len(labels.names),
+        classes=heads.columns,
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
+        vectors=words.vectors,
     )
+    parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
+    rows = max(part.rows for part in parts)
+    joint = training.joint
     plan = FitPlan(
-        train_files=shard_files(artifacts, "train"),
-        valid_files=shard_files(artifacts, "valid") if rows["valid"] else [],
+        heads=heads,
+        parts=parts,
         features=family.features,
         prepare=lambda examples: family.prepare(examples, shape),
-        rows=rows["train"],
-        batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows["train"] // _STEPS_WANTED)),
+        batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows // _STEPS_WANTED)),
         epochs=hyper.epochs,
         patience=hyper.patience,
+        answers=training.answers,
+        watched=training.watched,
+        exclusive_share=joint.exclusive_share,
+        first=joint.first,
+        pretrain_epochs=_pretrain_epochs(training, hyper),
         seed=training.seed,
         shuffle_buffer=training.shuffle_buffer,
         validation_rows=training.validation_rows,
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
     )
-    return _Setup(family, labels, plan, shape)
+    return Setup(family, taxonomy, plan, shape, words)
 
 
-def _built(setup: _Setup, settings: FitSettings) -> keras.Model:
+def _check_abilities(settings: Settings, family: Family) -> None:
+    training = settings.training
+    if training.xla and not family.compiles:
+        raise UsageError(
+            f"training.xla: the steps of {training.model} gain nothing from XLA; set it to false"
+        )
+    if training.mixed_precision and not family.half_precision:
+        raise UsageError(
+            f"training.mixed_precision: {training.model} has no layer that gains from it; "
+            "set it to false"
+        )
+
+
+def _pretrain_epochs(training: TrainingSettings, hyper: FitSettings) -> int:
+    """Return how many epochs train one of two objectives alone; some must be left for both."""
+    if len(training.objectives) < 2 or training.joint.schedule != "pretrain":
+        return 0
+    if hyper.epochs <= training.joint.pretrain_epochs:
+        raise UsageError(
+            f"training.joint.pretrain_epochs is {training.joint.pretrain_epochs}, but "
+            f"models.{training.model}.epochs is {hyper.epochs}: none is left for both objectives"
+        )
+    return training.joint.pretrain_epochs
+
+
+def _part(artifacts: RunArtifacts, objective: Objective, cuts: Cuts) -> Part:
+    cut = cuts.get(objective.name) or whole(artifacts, objective.name)
+    return Part(objective, cut.train_files, cut.valid_files, cut.rows, cut.valid_rows)
+
+
+def whole(artifacts: RunArtifacts, objective: ObjectiveName) -> Cut:
+    """Return the run's own parts of an objective; the valid one may be empty."""
+    key = "examples_by_split" if objective == "exclusive" else "rule_based_by_split"
+    rows = read_figures(artifacts.stats)[key]
+    valid_files = shard_files(artifacts, "valid", objective) if rows["valid"] else []
+    train_files = shard_files(artifacts, "train", objective)
+    return Cut(train_files, valid_files, rows["train"], rows["valid"])
+
+
+def _built(setup: Setup, settings: FitSettings) -> keras.Model:
     """Return the model with its variables made: run it once on one empty title."""
     model = setup.family.build(settings, setup.shape)
     title = {name: tf.ragged.constant([[0]], tf.int64) for name in setup.family.features}
@@ -226,6 +325,8 @@ def _description(
         "name": settings.name,
         "run_id": artifacts.run_id,
         "level": settings.training.level,
+        "objective": settings.training.answers,
+        "objectives": settings.training.objectives,
         "model": figures["model"],
         "model_fingerprint": fingerprint(
             {"examples": examples.fingerprint, "train": train_fingerprint(settings)}

@@ -118,7 +118,7 @@ def test_ratios_say_how_many_times_faster_ours_is_and_how_many_times_polars_time
     assert figures["ratio_to_notebook"] is None
 
 
-@pytest.mark.parametrize("script", ["preprocess", "train", "predict"])
+@pytest.mark.parametrize("script", ["preprocess", "train", "predict", "models"])
 @pytest.mark.parametrize("how", ["file", "module"])
 def test_a_folder_that_is_not_there_is_one_line_and_status_2(script: str, how: str) -> None:
     start = [f"benchmarks/{script}.py"] if how == "file" else ["-m", f"benchmarks.{script}"]

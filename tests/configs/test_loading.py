@@ -63,7 +63,36 @@ def test_a_config_needs_nothing_but_a_name() -> None:
         ({"split": {"train": 1.5, "valid": -0.5}}, "split.train: "),
         ({"split": {"train": float("nan")}}, "split.train: "),
         ({"objectives": {"exclusive": {"conflicts": "last"}}}, "objectives.exclusive.conflicts: "),
-        ({"training": {"model": "lstm"}}, "training.model: "),
+        ({"training": {"model": "lstmm"}}, "training.model: no such model: 'lstmm'; one of cnn, "),
+        ({"models": {"lstm": {"dropout": 1.0}}}, "models.lstm.dropout: "),
+        ({"models": {"lstm": {"layers": 0}}}, "models.lstm.layers: "),
+        (
+            {"models": {"lstm_dropout": {"recurrent_dropout": -0.1}}},
+            "models.lstm_dropout.recurrent_dropout: ",
+        ),
+        ({"models": {"gru": {"units": 0}}}, "models.gru.units: "),
+        ({"models": {"gru_4": {"layers": 3}}}, "models.gru_4.layers: unknown key"),
+        ({"models": {"dense": {"learning_rate": 0.0}}}, "models.dense.learning_rate: "),
+        ({"models": {"text_cnn": {"kernel_sizes": []}}}, "models.text_cnn.kernel_sizes: "),
+        ({"models": {"text_cnn": {"kernel_sizes": [3, 0]}}}, "models.text_cnn.kernel_sizes.1: "),
+        ({"models": {"text_cnn": {"max_norm": 0.0}}}, "models.text_cnn.max_norm: "),
+        (
+            {"models": {"gru_1": {"vectors": {"path": "a", "format": "glov"}}}},
+            "models.gru_1.vectors.format: ",
+        ),
+        ({"models": {"gru_1": {"vectors": {}}}}, "models.gru_1.vectors.path: "),
+        (
+            {"models": {"gru_1": {"vectors": {"pth": "a"}}}},
+            "models.gru_1.vectors.pth: unknown key; known here: format, path, trained",
+        ),
+        ({"models": {"embedding_pool": {"pool": "min"}}}, "models.embedding_pool.pool: "),
+        ({"models": {"bow_mlp": {"activation": "softmax"}}}, "models.bow_mlp.activation: "),
+        ({"models": {"wide_deep": {"hidden_units": [0]}}}, "models.wide_deep.hidden_units.0: "),
+        ({"models": {"wide_deep": {"wide_buckets": 0}}}, "models.wide_deep.wide_buckets: "),
+        (
+            {"training": {"model": "cnn"}, "features": {"tokens": {"length": 24}}},
+            "models.cnn needs features.tokens.length of 25 or more, got 24",
+        ),
         ({"name": "two words"}, "name: "),
     ],
 )
@@ -71,6 +100,13 @@ def test_a_wrong_key_or_value_is_one_line_with_its_path(
     document: dict[str, object], expected: str
 ) -> None:
     assert refusal({"name": "shop", **document}).startswith(f"config shop.yaml: {expected}")
+
+
+def test_only_the_model_that_is_trained_must_fit_the_titles() -> None:
+    short = {"name": "shop", "features": {"tokens": {"length": 8}}}
+    assert parse_settings(short).training.model == "bag_of_ngrams"
+    small = {"cnn": {"kernel_size": 3, "strides": 2}}
+    assert parse_settings({**short, "training": {"model": "cnn"}, "models": small})
 
 
 def test_the_message_says_what_was_found() -> None:
@@ -119,6 +155,13 @@ def test_overrides_are_laid_over_the_file_in_order(tmp_path: Path) -> None:
     assert settings.models.cnn.epochs == 2
     assert settings.source.columns.title == ["ad", "a"]
     assert settings.split.train == 0.8
+
+
+def test_an_override_fills_a_section_that_is_null(tmp_path: Path) -> None:
+    path = written(tmp_path, "name: shop\nmodels: {gru_1: {vectors: null}}")
+    vectors = load_settings(path, ["models.gru_1.vectors.path=glove.txt"]).models.gru_1.vectors
+    assert vectors is not None
+    assert vectors.path == "glove.txt"
 
 
 @pytest.mark.parametrize(

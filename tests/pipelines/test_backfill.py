@@ -9,24 +9,22 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from test_champion import finish
+from test_write_labels import predict, product, write
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines.backfill import plan_backfill
 from pipelines.champion import promote, require_champion
-from pipelines.label_store import open_store
 from pipelines.stored_margins import margin
-from pipelines.write_labels import parse_url
 
 PRODUCTS = ["sure,old title", "new,never labelled", "unsure,a", "done,b", "sure,title of today"]
 
 
-def stored(product: str, fingerprint: str, *probabilities: float) -> dict[str, Any]:
-    held = {"product_id": product, "label": "x", "labels": ["x", "y"], "title_hash": "h"}
-    held |= {"probability": probabilities[0], "probabilities": list(probabilities)}
-    names = ("run_id", "model", "config_fingerprint", "transform_fingerprint")
-    return {**held, "model_fingerprint": fingerprint, **dict.fromkeys(names, "n")}
+def stored(name: str, fingerprint: str, *probabilities: float) -> dict[str, Any]:
+    """Return a row of predictions by the model of this fingerprint."""
+    row = product(name, probability=probabilities[0], model_fingerprint=fingerprint)
+    return row | {"probabilities": list(probabilities)}
 
 
 @pytest.fixture
@@ -39,8 +37,7 @@ def shop(tmp_path: Path) -> tuple[Path, str, Settings]:
     settings = Settings.model_validate({"name": "shop", "schedule": {"chunk_rows": 2}})
     url = f"sqlite:///{tmp_path}/labels.db"
     rows = [stored("sure", "old", 0.9, 0.1), stored("unsure", "old", 0.5, 0.4)]
-    with open_store(parse_url(url), settings.store) as store:
-        store.write([*rows, stored("done", "new", 0.5, 0.5)], dump_id="d", write_id="w")
+    write(predict(tmp_path / "p", rows, [stored("done", "new", 0.5, 0.5)]), url)
     (tmp_path / "products.csv").write_text("\n".join(["id,title", *PRODUCTS, ""]))
     return tmp_path, url, settings
 

@@ -7,10 +7,9 @@ import sys
 from html.parser import HTMLParser
 from typing import Any
 
-import numpy as np
 import pytest
+from made_up_scores import measured
 
-from trainer.metrics import classification_metrics
 from trainer.plots import KEPT_CLASSES, compact, confusion_view, shorten
 from trainer.report import render_report, verdict
 
@@ -22,7 +21,7 @@ CONTEXT: dict[str, Any] = {
     "model": "bag_of_ngrams",
     "created": "2026-11-03T02:14:00+00:00",
     "counts": {"records": 2_931_345, "rejected": 3_211},
-    "baselines": {"majority_class": 0.171, "linear": 0.345},
+    "baselines": {"majority_class": {"accuracy": 0.171}, "linear": {"accuracy": 0.345}},
     "history": [
         {"epoch": 1, "loss": 1.25, "accuracy": 0.5, "val_loss": 1.5, "val_accuracy": None},
         {"epoch": 2, "loss": 0.75, "accuracy": 0.625, "val_loss": 1.0, "val_accuracy": 0.6},
@@ -71,18 +70,6 @@ class Page(HTMLParser):
         return [attributes[name] for _, attributes in self.tags if name in attributes]
 
 
-def measured(classes: int = 5, examples: int = 4000, names: list[str] | None = None) -> Any:
-    """Metrics of a made-up model that is right most of the time; the last class is untested."""
-    random = np.random.default_rng(5)
-    labels = random.integers(0, max(1, classes - 1), examples)
-    first = np.where(random.random(examples) < 0.8, labels, (labels + 1) % classes)
-    ranked = np.stack([first, (first + 1) % classes, (first + 2) % classes], axis=1)[:, :classes]
-    sure = random.uniform(0.4, 1.0, examples)
-    probabilities = np.stack([sure, 0.4 * (1 - sure), 0.1 * (1 - sure)], axis=1)[:, :classes]
-    names = names or [f"shelf_{number}" for number in range(classes)]
-    return classification_metrics(labels, ranked, probabilities, names, top_k=3, bins=15)
-
-
 @pytest.fixture(scope="module")
 def metrics() -> Any:
     return measured()
@@ -95,7 +82,10 @@ def html(metrics: Any) -> str:
 
 def confused(metrics: Any, title: str) -> dict[str, Any]:
     worst = metrics["top_confusions"][0]
-    return {**CONTEXT, "examples": [{**worst, "title": title, "probability": 0.91}]}
+    return {
+        **CONTEXT,
+        "examples": [{**worst, "true": [worst["true"]], "title": title, "probability": 0.91}],
+    }
 
 
 def test_the_tiles_show_the_metrics(metrics: Any, html: str) -> None:
@@ -114,7 +104,8 @@ def test_every_class_has_a_row_with_its_figures(metrics: Any, html: str) -> None
     page = Page(html)
     for row in metrics["per_class"]:
         scores = [
-            f"{row[key]:.1%}" if row["support"] else "–" for key in ("precision", "recall", "f1")
+            f"{row[key]:.1%}" if row["support"] else "–"
+            for key in ("precision", "recall", "auc", "f1")
         ]
         assert [row["name"], f"{row['support']:,}", *scores] in page.rows
 
@@ -138,7 +129,8 @@ def test_baselines_and_provenance_are_shown(metrics: Any, html: str) -> None:
 
 
 def test_the_verdict_counts_products_of_a_hundred() -> None:
-    metrics = {"accuracy": 0.881, "top_k": 3, "top_3_accuracy": 0.9996, "classes": 17}
+    metrics = {"objective": "exclusive", "accuracy": 0.881, "classes": 17}
+    metrics |= {"top_k": 3, "top_3_accuracy": 0.9996}
     assert verdict(metrics, {}) == (
         "Of 100 new products, 88 land on the right shelf; "
         "for 99 the right shelf is among the first three."
@@ -150,7 +142,7 @@ def test_the_verdict_counts_products_of_a_hundred() -> None:
 
 
 def test_a_model_that_a_baseline_beats_is_called_so(metrics: Any) -> None:
-    page = Page(render_report(metrics, {"baselines": {"linear": 0.99}}))
+    page = Page(render_report(metrics, {"baselines": {"linear": {"accuracy": 0.99}}}))
     assert "puts 99 on the right shelf, more than this model." in page.words
 
 
@@ -168,7 +160,7 @@ def test_markup_in_data_is_shown_as_text() -> None:
     metrics = measured(4, 400, [attacks["class"], 'b" onload="alert(1)', "c", "d"])
     context = confused(metrics, ATTACK)
     context |= {"name": attacks["name"], "fingerprints": {"x": attacks["print"]}}
-    context |= {"baselines": {"<script>alert(5)</script>": 0.5}}
+    context |= {"baselines": {"<script>alert(5)</script>": {"accuracy": 0.5}}}
     html = render_report(metrics, context)
     page = Page(html)
     assert html.count("<script>") == 1  # our own
@@ -225,7 +217,7 @@ def test_every_key_of_the_context_may_be_missing(metrics: Any) -> None:
 def test_one_epoch_is_a_sentence_and_no_curve(metrics: Any) -> None:
     page = Page(render_report(metrics, {**CONTEXT, "history": CONTEXT["history"][:1]}))
     assert "loss 1.250, accuracy 50.0%, validation loss 1.500" in " ".join(page.words.split())
-    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 4
+    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 6
 
 
 @pytest.mark.parametrize(("classes", "examples"), [(1, 1), (2, 3), (3, 50), (523, 3000)])
@@ -235,14 +227,9 @@ def test_any_number_of_classes_has_a_report(classes: int, examples: int) -> None
 
 
 def test_a_faultless_model_has_no_confusions() -> None:
-    labels = np.arange(60) % 50
-    ranked, sure = labels[:, None], np.ones((60, 1))
-    names = [str(number) for number in range(50)]
-    page = Page(
-        render_report(classification_metrics(labels, ranked, sure, names, top_k=1, bins=15), {})
-    )
+    page = Page(render_report(measured(50, 60, right=1.0), {}))
     assert "None: every title landed on its shelf." in page.words
-    assert "Of 100 new products, 100 land on the right shelf." in page.words
+    assert "Of 100 new products, 100 land on the right shelf; for 100" in page.words
 
 
 def test_many_classes_are_drawn_by_their_largest_confusions() -> None:

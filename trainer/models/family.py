@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.vectors import WordVectors
+
 Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
 
 
@@ -18,12 +20,14 @@ class DataShape:
     """What a model must know of the examples to be built.
 
     `ngram_rows` int32 [buckets]: the row of each hashed n-gram that occurs in training, else 0.
+    `vectors` are the pre-trained ones of the vocabulary's words, where the model asks for some.
     """
 
     classes: int
     vocabulary_size: int
     length: int
     ngram_rows: np.ndarray
+    vectors: WordVectors | None = None
 
     @property
     def ngram_buckets(self) -> int:
@@ -37,8 +41,8 @@ class Family:
     `features` names what it sees of an example. `build` takes its hyper-parameters and the shape
     of the data and returns a Keras model from a dict of these features to logits [batch, classes].
     `optimizer` takes the hyper-parameters and the number of steps. `prepare` shapes the features
-    before they reach the model, outside whatever is compiled. `compiles` says whether XLA can
-    compile a step (no ragged feature is left), `half_precision` whether layers gain from it.
+    before they reach the model, outside whatever is compiled. `compiles` says whether a step gains
+    from XLA (which wants no ragged feature), `half_precision` whether layers gain from it.
     """
 
     features: tuple[str, ...]

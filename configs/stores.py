@@ -1,0 +1,159 @@
+"""Where labels go: the label store, the sinks that it feeds, and the gate before both."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from configs.section import Count, Positive, Section, Share
+
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+QUEUE_SCHEMES = ("amqp", "amqps")
+INDEX_SCHEMES = ("opensearch+http", "opensearch+https")
+FILE_SCHEMES = ("file", "gs")
+SINK_SCHEMES = (*QUEUE_SCHEMES, *INDEX_SCHEMES, *FILE_SCHEMES)
+
+
+def _label_pattern(text: str) -> str:
+    if "*" in text[:-1]:
+        raise ValueError(f"{text!r}: a * stands at the end only, for all labels that begin so")
+    return text
+
+
+LabelPattern = Annotated[str, Field(min_length=1), AfterValidator(_label_pattern)]
+
+
+class GateSettings(Section):
+    """What a write may do to the catalogue.
+
+    A write that changes more than `max_changed_share` of the known labels in it is refused whole.
+    A row whose old or new label is one of `untouchable` is held back, and one less probable than
+    `min_probability` of its label says; so is one below `min_probability_others`. Labels end in
+    `*` for all that begin so.
+    """
+
+    max_changed_share: Share = 1.0
+    untouchable: list[LabelPattern] = Field(default_factory=list)
+    min_probability: dict[LabelPattern, Share] = Field(default_factory=dict)
+    min_probability_others: Share = 0.0
+
+
+class RetrySettings(Section):
+    """How a passing fault is met: wait `first_seconds`, then twice as long each time, with jitter.
+
+    No wait is longer than `longest_seconds`; after `give_up_seconds` in all the command ends.
+    """
+
+    first_seconds: Positive = 0.2
+    longest_seconds: Positive = 10.0
+    give_up_seconds: Annotated[float, Field(ge=0.0)] = 120.0
+
+
+class SinkSettings(Section):
+    """What every sink has: its URL, how many changes go at once, and how many a second at most."""
+
+    url: str = Field(min_length=1)
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = None
+    batch_rows: Count = 1000
+    rows_per_second: Positive | None = None
+    retry: RetrySettings = RetrySettings()
+
+
+class QueueSettings(SinkSettings):
+    """RabbitMQ: one persistent message a change into a durable queue, each confirmed.
+
+    `declare: false` takes the queue as somebody else has made it, with arguments of its own.
+    """
+
+    declare: bool = True
+    queue: str = Field(default="aisle.labels", min_length=1, max_length=255)
+    exchange: str = Field(default="", max_length=255)
+    heartbeat_seconds: Count = 60
+
+
+class IndexSettings(SinkSettings):
+    """OpenSearch or Elasticsearch: a partial update of the document of a product, by its id."""
+
+    index: str = Field(default="products", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    field: str = Field(default="aisle", min_length=1)
+    create_missing: bool = True
+    timeout_seconds: Count = 60
+
+
+class FileSettings(SinkSettings):
+    """Files, one a chunk of a write, in a local folder or `gs://bucket/folder`."""
+
+    format: Literal["parquet", "csv", "jsonl"] = "parquet"
+    batch_rows: Count = 100_000
+
+
+def scheme_of(url: str) -> str:
+    """Return what stands before `://`, in lower case; nothing where it is missing."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
+    return found.group(1).lower() if found else ""
+
+
+def _kind(value: Any) -> str | None:
+    url = value.get("url", "") if isinstance(value, dict) else getattr(value, "url", "")
+    scheme = scheme_of(str(url))
+    kinds = {"queue": QUEUE_SCHEMES, "index": INDEX_SCHEMES, "files": FILE_SCHEMES}
+    return next((kind for kind, schemes in kinds.items() if scheme in schemes), None)
+
+
+AnySink = Annotated[
+    Annotated[QueueSettings, Tag("queue")]
+    | Annotated[IndexSettings, Tag("index")]
+    | Annotated[FileSettings, Tag("files")],
+    Discriminator(
+        _kind,
+        custom_error_type="value_error_sink",
+        custom_error_message="url begins with none of " + ", ".join(SINK_SCHEMES),
+    ),
+]
+
+
+class StoreSettings(Section):
+    """The label store: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite).
+
+    `sinks` get every change that is written to it. A person's label is overwritten only with
+    `overwrite_persons`. `rows_per_second` and `retry` are of the store itself.
+    """
+
+    url: str | None = None
+    labels_table: TableName = "labels"
+    history_table: TableName = "label_history"
+    batch_rows: Count | None = None
+    rows_per_second: Positive | None = None
+    lock_seconds: Count = 30
+    overwrite_persons: bool = False
+    retry: RetrySettings = RetrySettings()
+    gate: GateSettings = GateSettings()
+    sinks: list[AnySink] = Field(default_factory=list)
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as people may see it: without user, password and options.
+
+    >>> shown_url("amqp://shop:s3cret@queue:5672/%2F?x=1")
+    'amqp://queue:5672/%2F'
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return f"{scheme_of(url)}://..."
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def parse_sink(url: str) -> AnySink:
+    """Return the settings of a sink that is known by its URL alone."""
+    kinds: dict[str | None, type[SinkSettings]] = {
+        "queue": QueueSettings,
+        "index": IndexSettings,
+        "files": FileSettings,
+    }
+    return kinds[_kind({"url": url})](url=url)  # type: ignore[return-value]

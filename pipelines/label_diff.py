@@ -1,0 +1,106 @@
+"""What a write would change in the label store, before it does: for people and for the gate."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import sqlalchemy as sa
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from configs.errors import UsageError
+from configs.stores import StoreSettings
+from pipelines import storage
+from pipelines.sinks.engine import parse_url
+from pipelines.sinks.ledger import Ledger, open_ledger
+from pipelines.sinks.rows import by_origin
+from pipelines.sinks.schema import VERDICTS
+from pipelines.stage import require_manifest
+from pipelines.write_labels import batches, checked_parts, refuse_above
+
+BINS = 10
+EXAMPLES = 3
+SHOWN_MOVES = 200
+_ROWS = 50_000
+
+
+def diff_labels(
+    predictions: str, *, store_url: str, dump_id: str, settings: StoreSettings
+) -> dict[str, Any]:
+    """Return what `aisle write-labels` would do; the store stays as it is.
+
+    `counts`: inserted, changed, unchanged, kept (a person's), held (by the gate). `moves`: how many
+    go from which label to which, the most first, each with the ids of examples, the least probable
+    first. `by_probability`: for each verdict how many lie in each tenth of the probability.
+    """
+    manifest = require_manifest(predictions, "predict")
+    parts = checked_parts(predictions, manifest)
+    counts: Counter[tuple[str, str | None, str, int]] = Counter()
+    examples: dict[tuple[str, str | None, str], list[str]] = defaultdict(list)
+    with open_ledger(parse_url(store_url), settings) as ledger, ledger.rolled_back() as connection:
+        for batch in batches(parts, _ROWS):
+            for origin, part in by_origin(batch):
+                ledger.judge(connection, origin, part)
+                for row in connection.execute(_summary(ledger)):
+                    counts[row.verdict, row.old_label, row.label, row.bin] += row.products
+                    examples[row.verdict, row.old_label, row.label].append(row.example)
+        found = _shaped(counts, examples)
+        return {"dump_id": dump_id, "store": ledger.url} | found | _gate(found["counts"], settings)
+
+
+def _summary(ledger: Ledger) -> sa.Select[Any]:
+    """Group what was judged by verdict, old and new label, and tenth of the probability."""
+    rows = ledger.tables.judged.c
+    bins = [(rows.probability < (n + 1) / BINS, n) for n in range(BINS - 1)]
+    tenth = sa.case(*bins, else_=BINS - 1).label("bin")
+    keys = (rows.verdict, rows.old_label, rows.label, tenth)
+    count, example = (
+        sa.func.count().label("products"),
+        sa.func.min(rows.product_id).label("example"),
+    )
+    numbers: list[Any] = [sa.literal_column(str(n)) for n in range(1, len(keys) + 1)]
+    return sa.select(*keys, count, example).group_by(*numbers).order_by(*numbers)
+
+
+def _shaped(counts: Counter[Any], examples: dict[Any, list[str]]) -> dict[str, Any]:
+    verdicts = dict.fromkeys(VERDICTS, 0)
+    bins = {verdict: [0] * BINS for verdict in VERDICTS}
+    moves: Counter[tuple[str, str | None, str]] = Counter()
+    for (verdict, old, new, tenth), count in counts.items():
+        verdicts[verdict] += count
+        bins[verdict][tenth] += count
+        if verdict != "unchanged":
+            moves[verdict, old, new] += count
+    ranked = sorted(moves.items(), key=lambda item: (-item[1], str(item[0])))
+    told = [
+        {"verdict": v, "old": o, "new": n, "count": c, "examples": examples[v, o, n][:EXAMPLES]}
+        for (v, o, n), c in ranked
+    ]
+    return {"counts": verdicts, "by_probability": bins, "moves": told}
+
+
+def _gate(counts: dict[str, int], settings: StoreSettings) -> dict[str, Any]:
+    try:
+        refuse_above(settings.gate.max_changed_share, counts)
+    except UsageError as refusal:
+        return {"gate": "refuses", "gate_says": str(refusal)}
+    return {"gate": "passes", "gate_says": ""}
+
+
+def write_pages(diff: dict[str, Any], folder: str) -> tuple[str, str]:
+    """Write `diff.json` and `diff.html` to a folder; return their paths."""
+    data, page = f"{folder}/diff.json", f"{folder}/diff.html"
+    storage.write_bytes(data, (json.dumps(diff, indent=2, ensure_ascii=False) + "\n").encode())
+    storage.write_bytes(page, render(diff).encode())
+    return data, page
+
+
+def render(diff: dict[str, Any]) -> str:
+    """Return the page; whatever comes from the data is escaped by the template."""
+    loader = PackageLoader("pipelines", "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    rows = sum(diff["counts"].values())
+    return environment.get_template("diff.html.j2").render(
+        diff=diff, rows=rows, moves=diff["moves"][:SHOWN_MOVES], bins=BINS
+    )

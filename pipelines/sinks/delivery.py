@@ -1,0 +1,129 @@
+"""From the history of a write to a sink: what was delivered is noted, and never lost.
+
+The history is the outbox. A chunk is noted as delivered, with its dead letters, after the sink has
+confirmed all of it; killed before, it is delivered again, under the same ids.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from configs.errors import PassingFault
+from configs.stores import AnySink
+from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names, open_sink
+from pipelines.sinks.ledger import Counts, Ledger
+from pipelines.sinks.retry import RateLimit, with_retries
+
+
+@contextmanager
+def opened(settings: Sequence[AnySink]) -> Iterator[list[Sink]]:
+    """Open the sinks; close them whatever happens."""
+    check_names(settings)
+    with ExitStack() as stack:
+        sinks = []
+        for one in settings:
+            sinks.append(open_sink(one))
+            stack.callback(sinks[-1].close)
+        yield sinks
+
+
+def feed(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str, Counts]:
+    """Bring every change of a write to all sinks; return what each took, and refused."""
+    with opened(settings) as sinks:
+        return {sink.name: deliver(ledger, write_id, sink) for sink in sinks}
+
+
+def deliver(ledger: Ledger, write_id: str, sink: Sink) -> Counts:
+    """Bring every change of a write to a sink; return how many it took, and refused."""
+    limit = RateLimit(sink.settings.rows_per_second)
+    for chunk, first, last in _waiting(ledger, write_id, sink.name):
+        delivered, refused = 0, []
+        for number, changes in enumerate(_pages(ledger, write_id, first, last, sink)):
+            no = send(sink, changes, f"{write_id}-{chunk:05d}-{number:03d}", limit)
+            delivered += len(changes) - len(no)
+            refused += no
+        _note(ledger, write_id, sink.name, chunk, delivered, refused)
+    return _figures(ledger, write_id, sink.name)
+
+
+def send(sink: Sink, changes: list[Change], place: str, limit: RateLimit) -> list[Refused]:
+    """Deliver one batch, again after a passing fault."""
+    limit.wait(len(changes))
+    return with_retries(
+        lambda: sink.deliver(changes, place),
+        sink.settings.retry,
+        lambda error: isinstance(error, PassingFault),
+    )
+
+
+def _waiting(ledger: Ledger, write_id: str, sink: str) -> list[tuple[int, int, int]]:
+    """Return the chunks that the sink has not confirmed: number, and between which changes."""
+    chunks, done = ledger.tables.chunks, ledger.tables.deliveries
+    there = sa.select(done.c.chunk).where(done.c.write_id == write_id, done.c.sink == sink)
+    query = (
+        sa.select(chunks.c.chunk, chunks.c.first_change, chunks.c.last_change)
+        .where(chunks.c.write_id == write_id, chunks.c.chunk.not_in(there))
+        .order_by(chunks.c.chunk)
+    )
+    with ledger.transaction() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def _pages(
+    ledger: Ledger, write_id: str, first: int, last: int, sink: Sink
+) -> Iterator[list[Change]]:
+    history = ledger.tables.history
+    while True:
+        query = (
+            sa.select(history)
+            .where(history.c.write_id == write_id, history.c.id > first, history.c.id <= last)
+            .order_by(history.c.id)
+            .limit(sink.settings.batch_rows)
+        )
+        found: list[Any] = ledger.retried(functools.partial(_read, ledger, query))
+        if not found:
+            return
+        yield [change_of(row) for row in found]
+        first = found[-1].id
+
+
+def _read(ledger: Ledger, query: sa.Select[Any]) -> list[Any]:
+    with ledger.transaction() as connection:
+        return list(connection.execute(query))
+
+
+def _note(
+    ledger: Ledger, write_id: str, sink: str, chunk: int, delivered: int, refused: list[Refused]
+) -> None:
+    def note() -> None:
+        done = ledger.tables.deliveries
+        same = (done.c.write_id == write_id, done.c.sink == sink, done.c.chunk == chunk)
+        with ledger.transaction() as connection:
+            if connection.execute(sa.select(done.c.chunk).where(*same)).first():
+                return  # another writer of the same write was faster
+            for change, reason in refused:
+                ledger.refuse(connection, write_id, sink, chunk, reason, json.dumps(change))
+            row = {"write_id": write_id, "sink": sink, "chunk": chunk}
+            counts = {"delivered": delivered, "refused": len(refused)}
+            connection.execute(done.insert(), row | counts)
+
+    ledger.retried(note)
+
+
+def _figures(ledger: Ledger, write_id: str, sink: str) -> Counts:
+    done = ledger.tables.deliveries
+    sums = [
+        sa.func.coalesce(sa.func.sum(done.c[name]), 0).label(name)
+        for name in ("delivered", "refused")
+    ]
+    with ledger.transaction() as connection:
+        row = connection.execute(
+            sa.select(*sums).where(done.c.write_id == write_id, done.c.sink == sink)
+        ).one()
+    return {name: int(value) for name, value in row._mapping.items()}

@@ -1,0 +1,156 @@
+"""The door to a SQL database: its URL, its engine, and what its driver says, on one line.
+
+No error and no figure shows a URL with its password.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+
+from configs.errors import PassingFault, UsageError
+from configs.stores import SINK_SCHEMES, scheme_of
+from pipelines import storage
+
+BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+_MENDS = {
+    "locked": "wait until no other program writes to it, then run again",
+    "readonly": "make the file writable, or set store.url",
+    "is full": "free some space, then run again",
+    "No space left": "free some space, then run again",
+    "column": "if the table is another program's, set store.labels_table and store.history_table",
+    "lock timeout": "wait until no other program locks it, then run again",
+}
+# A class of https://www.postgresql.org/docs/15/errcodes-appendix.html, or a code of it
+_PASSING = ("08", "40001", "40P01", "53300", "55P03", "57P")
+
+
+def parse_url(url: str) -> sa.URL:
+    """Read a store's URL; refuse what is none, or keeps nothing. Never repeats unread text."""
+    if scheme_of(url) in SINK_SCHEMES:
+        raise UsageError(
+            f"store.url: {scheme_of(url)} is a sink, which keeps no history; name it in "
+            "store.sinks, and a SQL database in store.url"
+        )
+    try:
+        parsed = sa.make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(
+            "store.url: not a database URL; expected for example sqlite:////data/labels.db or "
+            "postgresql+psycopg://user:password@host:5432/database"
+        ) from error
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    path = parsed.database or ":memory:"
+    if is_sqlite(parsed) and (path == ":memory:" or storage.is_remote(path)):
+        raise UsageError(
+            f"{shown(parsed)}: not a file on this machine; expected for example "
+            "sqlite:////data/labels.db; set store.url"
+        )
+    return parsed
+
+
+def is_sqlite(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def is_postgres(url: sa.URL) -> bool:
+    return url.get_backend_name() == "postgresql"
+
+
+def shown(url: sa.URL) -> str:
+    """Return the URL as people may see it: no password, no options (they can hold one too)."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def connect(url: sa.URL, lock_seconds: int = BUSY_SECONDS) -> sa.Engine:
+    """Return an engine of a database that answers; make the folder and file of SQLite."""
+    try:
+        engine = sa.create_engine(
+            url, connect_args=_waits(url), hide_parameters=True, pool_pre_ping=not is_sqlite(url)
+        )
+    except (ArgumentError, ImportError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{shown(url)}: {url.drivername} cannot be used ({words(error, url)}); expected a "
+            "database whose driver is installed; install it or set store.url"
+        ) from error
+    if is_sqlite(url):
+        _prepare_sqlite(engine)
+    if is_postgres(url):
+        _prepare_postgres(engine, lock_seconds)
+    with one_line(url, (SQLAlchemyError, OSError, TypeError)), engine.connect():
+        return engine
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether a database may have got over it when asked again: it is down, or locked."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_PASSING)
+    remote = type(error.orig).__module__.startswith("psycopg")
+    return error.connection_invalidated or (remote and isinstance(error, OperationalError))
+
+
+@contextmanager
+def one_line(url: sa.URL, kinds: tuple[type[Exception], ...] = (DBAPIError,)) -> Iterator[None]:
+    """Turn what a driver raises into one line that says where, what, and what to do."""
+    try:
+        yield
+    except kinds as error:
+        said = words(error, url)
+        mend = next((mend for sign, mend in _MENDS.items() if sign in said), "set store.url")
+        # a driver says so of a server that is down, a lock, a full disk: what may pass
+        kind = PassingFault if isinstance(error, OperationalError) else UsageError
+        raise kind(
+            f"{shown(url)}: {said}; expected a database that can be read and written; {mend}"
+        ) from error
+
+
+def words(error: Exception, url: sa.URL) -> str:
+    """Return what the driver said, on one line, without SQL, values and password."""
+    said = " ".join(str(getattr(error, "orig", error)).split())[:500]
+    return said.replace(str(url.password), "***") if url.password else said
+
+
+def _waits(url: sa.URL) -> dict[str, Any]:
+    if is_sqlite(url) and "timeout" not in url.query:
+        return {"timeout": BUSY_SECONDS}
+    if is_postgres(url) and "connect_timeout" not in url.query:
+        return {"connect_timeout": CONNECT_SECONDS}
+    return {}
+
+
+def _prepare_postgres(engine: sa.Engine, lock_seconds: int) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{lock_seconds}s"])
+        connection.commit()
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    """Make the folder; let others read during a write; lock before the first read.
+
+    A transaction that reads first and then writes may be refused at once, whatever the timeout;
+    `BEGIN IMMEDIATE` waits (https://sqlite.org/lang_transaction.html).
+    """
+    if not (path := str(engine.url.database)).startswith("file:"):
+        with one_line(engine.url, (OSError,)):
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,312 @@
+"""The label store: what is written, by chunks that each are there once, and what they changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from configs.stores import StoreSettings
+from pipelines.sinks import merge
+from pipelines.sinks.engine import connect, is_passing, is_postgres, one_line, shown
+from pipelines.sinks.engine import words as words_of
+from pipelines.sinks.retry import RateLimit, with_retries
+from pipelines.sinks.rows import by_origin, staged
+from pipelines.sinks.schema import VERDICTS, Tables, make_tables, tables_of
+
+BATCH_ROWS = {"postgresql": 50_000}
+OTHER_BATCH_ROWS = 5000
+STORE = "store"  # the name under which the store's own dead letters stand
+_REFUSALS = ("22", "23", "54")  # PostgreSQL: bad data, a constraint, a limit
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write: its name, the dump, how its chunks are cut, and whether it is whole."""
+
+    write_id: str
+    dump_id: str
+    batch_rows: int
+    finished: bool
+    taxonomy_version: str | None = None
+
+
+class Ledger:
+    """The tables in one database. A chunk is written in one transaction, with its progress."""
+
+    def __init__(self, engine: sa.Engine, settings: StoreSettings) -> None:
+        self.tables: Tables = tables_of(settings)
+        self.url = shown(engine.url)
+        self.settings = settings
+        self.engine = engine
+        self._rate = RateLimit(settings.rows_per_second)
+        with self.transaction() as connection:
+            make_tables(connection, self.tables)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction that no other writer of these tables is in.
+
+        SQLite begins with its write lock; PostgreSQL takes an advisory lock named after the
+        table; both wait. Elsewhere the primary keys of the chunks refuse the second of two.
+        """
+        with one_line(self.engine.url), self.engine.begin() as connection:
+            if is_postgres(self.engine.url):
+                key = hashlib.blake2b(self.tables.labels.name.encode(), digest_size=8).digest()
+                number = int.from_bytes(key, "big", signed=True)
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+            yield connection
+
+    def retried(self, work: Callable[[], Any]) -> Any:
+        """Do `work`, again after a passing fault; `one_line` has it as its cause."""
+        return with_retries(
+            work, self.settings.retry, lambda error: is_passing(error.__cause__ or error)
+        )
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[sa.Connection]:
+        """Give a transaction of which nothing stays."""
+        with self.transaction() as connection:
+            inner = connection.begin_nested()
+            try:
+                yield connection
+            finally:
+                inner.rollback()
+
+    def has(self, connection: sa.Connection, write: Write, chunk: int) -> bool:
+        """Tell whether a chunk of a write is there."""
+        return self._done(connection, write, chunk) is not None
+
+    def begin(
+        self, work: str, dump_id: str, *, source: str, again: bool, taxonomy: str | None = None
+    ) -> Write:
+        """Open a write of `work`, or take up the one that was begun.
+
+        What was finished is finished: only an undone write, or `again`, makes another attempt.
+        """
+        writes = self.tables.writes
+        with self.transaction() as connection:
+            latest = connection.execute(
+                sa.select(writes)
+                .where(writes.c.work == work)
+                .order_by(writes.c.attempt.desc())
+                .limit(1)
+            ).first()
+            if latest and (latest.state == "open" or (latest.state == "finished" and not again)):
+                done = latest.state == "finished"
+                return Write(latest.write_id, dump_id, latest.batch_rows, done, taxonomy)
+            attempt = latest.attempt + 1 if latest else 1
+            write = Write(_write_id(work, attempt), dump_id, self._batch_rows(), False, taxonomy)
+            row: dict[str, Any] = {
+                "work": work,
+                "dump_id": dump_id,
+                "source": source,
+                "state": "open",
+            }
+            row |= {"write_id": write.write_id, "attempt": attempt, "batch_rows": write.batch_rows}
+            connection.execute(writes.insert(), row | {"started_at": _now()})
+        return write
+
+    def put(self, write: Write, chunk: int, batch: pa.RecordBatch) -> Counts:
+        """Write a chunk of predictions, unless it is there; return what became of its rows.
+
+        A row that the database refuses for what it is becomes a dead letter; all others, and the
+        progress, are in the same transaction. Raises `PassingFault` where it stays unreachable.
+        """
+        self._rate.wait(batch.num_rows)
+        return self.retried(lambda: self._put(write, chunk, batch))
+
+    def _put(self, write: Write, chunk: int, batch: pa.RecordBatch) -> Counts:
+        chunks = self.tables.chunks
+        with self.transaction() as connection:
+            if done := self._done(connection, write, chunk):
+                return done
+            before = self._last_change(connection)
+            counts = dict.fromkeys((*VERDICTS, "refused"), 0)
+            for origin, part in by_origin(batch):
+                for name, count in self._merge(connection, write, chunk, origin, part).items():
+                    counts[name] += count
+            row = {"write_id": write.write_id, "chunk": chunk, **counts, "first_change": before}
+            row["last_change"] = self._last_change(connection)
+            connection.execute(chunks.insert(), row)
+        return counts
+
+    def put_again(self, write: Write, chunk: int, batch: pa.RecordBatch) -> bool:
+        """Write a row that was refused before; return whether it is refused again.
+
+        Refused again, nothing is stored: it is a dead letter already.
+        """
+        chunks = self.tables.chunks
+        with self.transaction() as connection, connection.begin_nested() as attempt:
+            before = self._last_change(connection)
+            (origin, part), *_ = by_origin(batch)
+            counts = dict.fromkeys((*VERDICTS, "refused"), 0)
+            counts |= self._merge(connection, write, chunk, origin, part)
+            if counts["refused"]:
+                attempt.rollback()
+                return True
+            row = {"write_id": write.write_id, "chunk": chunk, **counts, "first_change": before}
+            row["last_change"] = self._last_change(connection)
+            connection.execute(chunks.insert(), row)
+        return False
+
+    def _last_change(self, connection: sa.Connection) -> int:
+        history = self.tables.history
+        last = sa.select(sa.func.coalesce(sa.func.max(history.c.id), 0))
+        return int(connection.execute(last).scalar_one())
+
+    def _done(self, connection: sa.Connection, write: Write, chunk: int) -> Counts | None:
+        chunks = self.tables.chunks
+        found = connection.execute(
+            sa.select(*chunks.c[(*VERDICTS, "refused")]).where(
+                chunks.c.write_id == write.write_id, chunks.c.chunk == chunk
+            )
+        ).first()
+        return None if found is None else dict(found._mapping)
+
+    def _merge(
+        self,
+        connection: sa.Connection,
+        write: Write,
+        chunk: int,
+        origin: dict[str, Any],
+        batch: pa.RecordBatch,
+    ) -> Counts:
+        """Merge rows; where they are refused, by halves, until it is known which of them are."""
+        try:
+            with connection.begin_nested():
+                return self._merge_all(connection, write, origin, batch)
+        except DBAPIError as error:
+            if not _is_refusal(error):
+                raise
+            if batch.num_rows == 1:
+                self.refuse(
+                    connection,
+                    write.write_id,
+                    STORE,
+                    chunk,
+                    words_of(error, self.engine.url),
+                    _payload(batch, write),
+                )
+                return {"refused": 1}
+        half = batch.num_rows // 2
+        counts: Counts = {}
+        for part in (batch.slice(0, half), batch.slice(half)):
+            for name, count in self._merge(connection, write, chunk, origin, part).items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def _merge_all(
+        self, connection: sa.Connection, write: Write, origin: dict[str, Any], batch: pa.RecordBatch
+    ) -> Counts:
+        counts = self.judge(connection, origin, batch)
+        stamps = {"dump_id": write.dump_id, "taxonomy_version": write.taxonomy_version}
+        stamps["label_write_id"] = write.write_id
+        if counts.get("inserted") or counts.get("changed"):
+            merge.apply(
+                connection,
+                self.tables,
+                write_id=write.write_id,
+                origin=origin | stamps,
+                at=_now(),
+            )
+        return counts
+
+    def judge(
+        self, connection: sa.Connection, origin: dict[str, Any], batch: pa.RecordBatch
+    ) -> Counts:
+        """Stage rows and put each beside what is known; see `merge.judge`."""
+        gate = self.settings.gate
+        merge.prepare(connection, self.tables)
+        merge.stage(connection, self.tables, staged(batch, gate))
+        return merge.judge(
+            connection,
+            self.tables,
+            model_fingerprint=origin["model_fingerprint"],
+            untouchable=gate.untouchable,
+            overwrite_persons=self.settings.overwrite_persons,
+        )
+
+    def refuse(
+        self,
+        connection: sa.Connection,
+        write_id: str,
+        sink: str,
+        chunk: int,
+        reason: str,
+        payload: str,
+    ) -> None:
+        """Keep what was refused, with its reason."""
+        row = {"write_id": write_id, "sink": sink, "chunk": chunk, "reason": reason}
+        row |= {"payload": payload, "refused_at": _now()}
+        connection.execute(self.tables.dead_letters.insert(), row)
+
+    def finish(self, write: Write) -> None:
+        """Say that all chunks of a write are there."""
+        writes = self.tables.writes
+        with self.transaction() as connection:
+            connection.execute(
+                writes.update()
+                .where(writes.c.write_id == write.write_id)
+                .values(state="finished", finished_at=_now())
+            )
+
+    def counts(self, write_id: str) -> Counts:
+        """Return what became of all rows of a write so far, and the number of its chunks."""
+        chunks = self.tables.chunks
+        names = (*VERDICTS, "refused")
+        sums = [sa.func.coalesce(sa.func.sum(chunks.c[name]), 0).label(name) for name in names]
+        with self.transaction() as connection:
+            found = connection.execute(
+                sa.select(*sums, sa.func.count().label("batches")).where(
+                    chunks.c.write_id == write_id
+                )
+            ).one()
+        return {name: int(value) for name, value in found._mapping.items()}
+
+    def _batch_rows(self) -> int:
+        of_backend = BATCH_ROWS.get(self.engine.url.get_backend_name(), OTHER_BATCH_ROWS)
+        return self.settings.batch_rows or of_backend
+
+
+@contextmanager
+def open_ledger(url: sa.URL, settings: StoreSettings) -> Iterator[Ledger]:
+    """Open the store at `url`; make its tables, and the folder and file of SQLite, if need be."""
+    tables_of(settings)
+    engine = connect(url, settings.lock_seconds)
+    try:
+        yield Ledger(engine, settings)
+    finally:
+        engine.dispose()
+
+
+def _write_id(work: str, attempt: int) -> str:
+    """Name a write by what it writes: run again after a kill, it is the same write."""
+    name = work if attempt == 1 else f"{work}:{attempt}"
+    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+def _is_refusal(error: DBAPIError) -> bool:
+    """Tell whether the rows are at fault, not the server."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_REFUSALS)
+    return isinstance(error, IntegrityError)
+
+
+def _payload(batch: pa.RecordBatch, write: Write) -> str:
+    """Return a row of predictions as JSON, all in ASCII: a NUL is one reason to be refused."""
+    return json.dumps(batch.to_pylist()[0] | {"dump_id": write.dump_id})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

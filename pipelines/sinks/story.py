@@ -1,0 +1,195 @@
+"""What became of a product's label, a label that a person sets, and how a write is undone."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from configs.errors import UsageError
+from pipelines.sinks import merge
+from pipelines.sinks.ledger import Counts, Ledger
+from pipelines.sinks.rows import PERSON
+from pipelines.sinks.schema import ORIGIN, STATE, STATED, VERDICTS
+
+_UNDO = "undo"
+
+
+def story_of(ledger: Ledger, product_id: str) -> dict[str, Any]:
+    """Return the label of a product as it is, and every change of it, the oldest first."""
+    labels, history = ledger.tables.labels, ledger.tables.history
+    with ledger.transaction() as connection:
+        now = connection.execute(sa.select(labels).where(labels.c.product_id == product_id)).first()
+        changes = connection.execute(
+            sa.select(history).where(history.c.product_id == product_id).order_by(history.c.id)
+        ).all()
+    if not changes and now is None:
+        raise UsageError(
+            f"{ledger.url}: knows no product {product_id[:200]!r}; expected an id of a dump that "
+            "was written"
+        )
+    return {
+        "product_id": product_id,
+        "label": None if now is None else _plain(now),
+        "changes": [_plain(change) for change in changes],
+    }
+
+
+def set_label(ledger: Ledger, product_id: str, label: str, person: str) -> str:
+    """Store a label that a person has set; return the id of the write. No model overwrites it."""
+    write_id, at = uuid.uuid4().hex[:16], datetime.now(UTC)
+    labels, history = ledger.tables.labels, ledger.tables.history
+    state: dict[str, Any] = dict.fromkeys(STATE, "")
+    state |= {"labels": json.dumps([label], ensure_ascii=False), "probabilities": "[1.0]"}
+    state |= {"source": PERSON, "rule": None, "model": person, "label_write_id": write_id}
+    state["taxonomy_version"] = None
+    typed = [sa.literal(state[name], labels.c[name].type).label(name) for name in STATE]
+    names = [sa.literal(value, sa.Text) for value in (product_id, label)]
+    one, when = sa.literal(1.0, sa.Double), sa.literal(at, labels.c.updated_at.type)
+    with ledger.transaction() as connection:
+        old = connection.execute(
+            sa.select(labels.c.label, labels.c.probability).where(labels.c.product_id == product_id)
+        ).first()
+        before = _last_change(connection, history)
+        was = [sa.literal(old[0] if old else None, sa.Text)]
+        was.append(sa.literal(old[1] if old else None, sa.Double))
+        story = sa.select(names[0], was[0], names[1], was[1], one, *typed, sa.literal(write_id))
+        columns = ["product_id", "old_label", "new_label", "old_probability", "new_probability"]
+        columns += [*STATE, "write_id", "changed_at"]
+        connection.execute(history.insert().from_select(columns, story.add_columns(when)))
+        merge.put(connection, labels, sa.select(*names, one, *typed, when).where(sa.true()))
+        counts = {"changed": 1} if old else {"inserted": 1}
+        _note(ledger, connection, write_id, PERSON, person, counts, before)
+    return write_id
+
+
+def undo(ledger: Ledger, write_id: str) -> dict[str, Any]:
+    """Put back what a write changed, where nothing newer came since; one transaction.
+
+    What it had inserted is taken away, what it had changed is again as it was before, the write
+    that it had come from included. Returns how many labels were put back, removed, and left alone
+    as something newer has come.
+    """
+    with ledger.transaction() as connection:
+        _check_undoable(ledger, connection, write_id)
+        history = ledger.tables.history
+        undo_id, at = uuid.uuid4().hex[:16], datetime.now(UTC)
+        before = _last_change(connection, history)
+        changed = connection.execute(
+            sa.select(sa.func.count()).where(history.c.write_id == write_id)
+        ).scalar_one()
+        _note_history(ledger, connection, write_id, undo_id, at)
+        counts = _restore(ledger, connection, undo_id)
+        writes = ledger.tables.writes
+        done = writes.update().where(writes.c.write_id == write_id).values(state="undone")
+        connection.execute(done)
+        _note(ledger, connection, undo_id, _UNDO, write_id, counts, before)
+    back, removed = counts["changed"], counts["inserted"]
+    newer = changed - back - removed
+    said = {"write_id": undo_id, "undone": write_id, "store": ledger.url}
+    return {"put_back": back, "removed": removed, "left_as_newer": newer, **said}
+
+
+def _check_undoable(ledger: Ledger, connection: sa.Connection, write_id: str) -> None:
+    writes = ledger.tables.writes
+    found = connection.execute(sa.select(writes).where(writes.c.write_id == write_id)).first()
+    if found is None:
+        raise UsageError(
+            f"{ledger.url}: knows no write {write_id[:64]!r}; `aisle write-labels` says the "
+            "write_id of what it writes, `aisle labels --product` that of every change"
+        )
+    if found.source == _UNDO:
+        raise UsageError(
+            f"write {write_id} is an undo itself; to write again what it took back, run "
+            "`aisle write-labels` again"
+        )
+
+
+def _note_history(
+    ledger: Ledger, connection: sa.Connection, write_id: str, undo_id: str, at: datetime
+) -> None:
+    """Write the history of the undo: of each label that still is the write's, the state before.
+
+    The state before a change is the row before it in the product's history.
+    """
+    labels, history = ledger.tables.labels, ledger.tables.history
+    mine, prior = history.alias("mine"), history.alias("prior")
+    previous = (
+        sa.select(sa.func.max(prior.c.id))
+        .where(prior.c.product_id == mine.c.product_id, prior.c.id < mine.c.id)
+        .scalar_subquery()
+    )
+    before = history.alias("before")
+    rows = (
+        sa.select(
+            mine.c.product_id,
+            labels.c.label,
+            before.c.new_label,
+            labels.c.probability,
+            before.c.new_probability,
+            *(before.c[name] for name in STATE),
+            sa.literal(undo_id, sa.Text),
+            sa.literal(at, labels.c.updated_at.type),
+        )
+        .select_from(
+            mine.join(labels, labels.c.product_id == mine.c.product_id).outerjoin(
+                before, before.c.id == previous
+            )
+        )
+        .where(mine.c.write_id == write_id, labels.c.label_write_id == write_id)
+        .order_by(mine.c.id)
+    )
+    columns = ["product_id", "old_label", "new_label", "old_probability", "new_probability"]
+    columns += [*STATE, "write_id", "changed_at"]
+    connection.execute(history.insert().from_select(columns, rows))
+
+
+def _restore(ledger: Ledger, connection: sa.Connection, undo_id: str) -> Counts:
+    """Bring the labels to what the history of the undo says."""
+    labels, history = ledger.tables.labels, ledger.tables.history
+    mine = history.c.write_id == undo_id
+    columns = history.c["product_id", "new_label", "new_probability", *STATED, *ORIGIN]
+    back = sa.select(*columns, history.c.changed_at).where(mine, history.c.new_label.is_not(None))
+    gone = sa.select(history.c.product_id).where(mine, history.c.new_label.is_(None))
+    count = sa.select(sa.func.count())
+    changed = connection.execute(count.select_from(back.subquery())).scalar_one()
+    merge.put(connection, labels, back)
+    removed = connection.execute(labels.delete().where(labels.c.product_id.in_(gone))).rowcount
+    return {"changed": changed, "inserted": removed}
+
+
+def _last_change(connection: sa.Connection, history: sa.Table) -> int:
+    last = sa.select(sa.func.coalesce(sa.func.max(history.c.id), 0))
+    return int(connection.execute(last).scalar_one())
+
+
+def _note(
+    ledger: Ledger,
+    connection: sa.Connection,
+    write_id: str,
+    source: str,
+    work: str,
+    counts: Counts,
+    before: int,
+) -> None:
+    """Note a write of one chunk, whose changes the sinks get as those of any other."""
+    now = datetime.now(UTC)
+    row = {"write_id": write_id, "work": f"{source}:{work}:{write_id}", "dump_id": ""}
+    row |= {"source": source, "state": "finished", "attempt": 1, "batch_rows": 1}  # type: ignore[dict-item]
+    connection.execute(ledger.tables.writes.insert(), row | {"started_at": now, "finished_at": now})
+    chunk = dict.fromkeys((*VERDICTS, "refused"), 0) | counts
+    after = _last_change(connection, ledger.tables.history)
+    span = {"write_id": write_id, "chunk": 0, "first_change": before, "last_change": after}
+    connection.execute(ledger.tables.chunks.insert(), chunk | span)
+
+
+def _plain(row: sa.Row[Any]) -> dict[str, Any]:
+    """Return a row as JSON can hold it."""
+    plain = dict(row._mapping)
+    for name in ("labels", "probabilities"):
+        if isinstance(plain[name], str):
+            plain[name] = json.loads(plain[name])
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in plain.items()}

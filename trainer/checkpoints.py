@@ -1,0 +1,136 @@
+"""Where a fit stands, on disk: from there a killed training goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from configs.errors import UsageError
+
+_LAST, _BEST = "last", "best-ckpt"
+
+
+@dataclass
+class FitState:
+    """Where a fit stands: `step` of `epoch` comes next; `sums` are those of the epoch so far."""
+
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, list[float]] = field(default_factory=dict)
+    best: float | None = None
+    best_epoch: int = -1
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Checkpoints:
+    """The checkpoints of one training in a folder: the last, and that of the best epoch.
+
+    `fitted_on` says of what they are; it is kept beside them (see `check_checkpoint`).
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        fitted_on: Mapping[str, str],
+    ) -> None:
+        self.folder, self._fitted_on = folder, dict(fitted_on)
+        self._variables = model.trainable_variables
+        self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
+        self._saved_at = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last was written, or since the beginning."""
+        return time.monotonic() - self._saved_at
+
+    @property
+    def kept(self) -> str | None:
+        """The folder, if a checkpoint lies there from which one can go on."""
+        return self.folder if tf.io.gfile.exists(f"{self.folder}/{_LAST}.json") else None
+
+    def save(self, state: FitState) -> bool:
+        """Write weights first, then the state that names them: a kill leaves the one before.
+
+        Returns False, and writes nothing, where a weight is no longer a number.
+        """
+        if not all(bool(tf.reduce_all(tf.math.is_finite(v.value))) for v in self._variables):
+            return False
+        tag = f"{_LAST}-{state.epoch}-{state.step}"
+        self._checkpoint.write(f"{self.folder}/{tag}")
+        document = {**vars(state), "checkpoint": tag, "fitted_on": self._fitted_on}
+        path = f"{self.folder}/{_LAST}.json"
+        with tf.io.gfile.GFile(f"{path}.new", "w") as file:
+            file.write(json.dumps(document))
+        tf.io.gfile.rename(f"{path}.new", path, overwrite=True)
+        self._remove_others(tag)
+        self._saved_at = time.monotonic()
+        return True
+
+    def _remove_others(self, tag: str) -> None:
+        """Remove all last checkpoints but one; a write that was killed left a folder."""
+        for old in tf.io.gfile.glob(f"{self.folder}/{_LAST}-*"):
+            if tf.io.gfile.isdir(old):
+                tf.io.gfile.rmtree(old)
+            elif not old.rpartition("/")[2].startswith(f"{tag}."):
+                tf.io.gfile.remove(old)
+
+    def restore(self) -> FitState:
+        """Load the last weights and return their state, or a new one where there is none."""
+        document = _read(self.folder)
+        if document is None:
+            tf.io.gfile.makedirs(self.folder)
+            return FitState()
+        tag = document.pop("checkpoint")
+        document.pop("fitted_on")
+        self._checkpoint.read(f"{self.folder}/{tag}").assert_existing_objects_matched()
+        return FitState(**document)
+
+    def save_best(self) -> None:
+        self._checkpoint.write(f"{self.folder}/{_BEST}")
+
+    def restore_best(self) -> None:
+        self._checkpoint.read(f"{self.folder}/{_BEST}").expect_partial()
+
+
+def check_checkpoint(folder: str, fitted_on: Mapping[str, str]) -> bool:
+    """Tell whether what a killed training left in a folder can be gone on from.
+
+    False where there is nothing, or where the examples have been made anew since: then it is of no
+    use to anybody. Raises `UsageError` for one of another config, which somebody put there.
+    """
+    document = _read(folder)
+    if document is None:
+        return False
+    found = document["fitted_on"]
+    if found.get("config") != fitted_on["config"]:
+        raise UsageError(
+            f"{folder}: the checkpoint is of another config ({found.get('config')}, now "
+            f"{fitted_on['config']}); move it away, or pass --force to begin anew"
+        )
+    return bool(found.get("examples") == fitted_on["examples"])
+
+
+def _read(folder: str) -> dict[str, Any] | None:
+    path = f"{folder}/{_LAST}.json"
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "rb") as file:
+        content = file.read()
+    try:
+        document = json.loads(content)
+        known = {*vars(FitState()), "checkpoint", "fitted_on"} == set(document)
+    except (ValueError, TypeError):
+        known = False
+    if not known or not isinstance(document["fitted_on"], dict):
+        raise UsageError(
+            f"{path}: not a checkpoint of this version of Aisle; pass --force to begin anew"
+        )
+    return dict(document)

@@ -1,0 +1,34 @@
+"""A dense layer on a bag of ids, without the bag: the sum of the rows that the ids name."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+
+class SumOfRows(layers.Layer):
+    """A linear layer on counts of ids: ragged ids [batch, (n)] to [batch, width].
+
+    It equals a dense layer on a matrix [batch, rows] that says how often each id stands in a row
+    of the batch, which is never made. Each distinct id of a batch is looked up once, so that
+    `RowWiseAdagrad` sees each row once. `mean` divides by the number of ids.
+    """
+
+    def __init__(self, rows: int, width: int, initializer: str, name: str, mean: bool = False):
+        super().__init__(dtype="float32", name=name)
+        self.rows, self.width, self.mean = rows, width, mean
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, _: object) -> None:
+        self.table = self.add_weight(
+            shape=(self.rows, self.width), initializer=self.initializer, name="table"
+        )
+        self.bias = self.add_weight(shape=(self.width,), initializer="zeros", name="bias")
+
+    def call(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        distinct, position = tf.unique(ids.values)
+        looked_up = tf.gather(self.table.value, distinct)
+        add = tf.sparse.segment_mean if self.mean else tf.sparse.segment_sum
+        total = add(looked_up, position, ids.value_rowids(), num_segments=ids.nrows())
+        return total + self.bias

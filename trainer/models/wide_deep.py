@@ -1,0 +1,62 @@
+"""Wide & Deep: a linear model of hashed n-grams beside hidden layers on embeddings, joint.
+
+Cheng et al. 2016, https://arxiv.org/abs/1606.07792: the linear part remembers, the deep one
+generalises; their logits are added and both learn from one loss. Theirs steps the wide part by
+FTRL and the deep one by AdaGrad; here both are AdaGrad, row-wise for what is looked up.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from configs.models import WideDeepSettings
+from trainer.dataset import NGRAMS, TOKENS
+from trainer.models.family import DataShape, Family, Features
+from trainer.models.sparse import SumOfRows
+from trainer.optimizers import RowWiseAdagrad
+
+
+class WideDeep(keras.Model):
+    """Logits [batch, classes] from `ngrams` and `tokens`, ragged [batch, (n)]."""
+
+    def __init__(self, settings: WideDeepSettings, shape: DataShape) -> None:
+        super().__init__(name="wide_deep")
+        self.buckets = min(settings.wide_buckets, shape.ngram_buckets)
+        self.wide = SumOfRows(self.buckets, shape.classes, "zeros", name="wide")
+        self.words = SumOfRows(
+            shape.vocabulary_size, settings.embedding_width, "uniform", name="words", mean=True
+        )
+        self.hidden = [
+            layers.Dense(units, activation="relu", dtype="float32")
+            for units in settings.hidden_units
+        ]
+        self.dropout = layers.Dropout(settings.dropout, dtype="float32")
+        self.deep = layers.Dense(shape.classes, use_bias=False, dtype="float32")
+
+    def call(self, features: Features, training: bool = False) -> tf.Tensor:
+        ngrams = features[NGRAMS]
+        wide = self.wide(ngrams.with_values(ngrams.values % self.buckets))
+        state = self.words(features[TOKENS])
+        for hidden in self.hidden:
+            state = hidden(state)
+        return wide + self.deep(self.dropout(state, training=training))
+
+
+def _optimizer(settings: WideDeepSettings, steps: int) -> keras.optimizers.Optimizer:
+    return RowWiseAdagrad(
+        settings.dense_learning_rate,
+        row_learning_rate=settings.learning_rate,
+        rows_are_distinct=True,
+    )
+
+
+FAMILY = Family(
+    features=(TOKENS, NGRAMS),
+    build=WideDeep,
+    optimizer=_optimizer,
+    prepare=lambda features, shape: features,
+    compiles=False,
+    half_precision=False,
+)

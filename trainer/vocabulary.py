@@ -1,0 +1,77 @@
+"""The words of a run's vocabulary, and the pre-trained vectors that a model starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow_transform as tft
+
+from configs.artifacts import RunArtifacts
+from configs.errors import UsageError
+from configs.models import FitSettings, WordSettings
+from pipelines import storage
+from pipelines.progress import counting
+from trainer.vectors import WordVectors, read_vectors
+from transforms.features import RESERVED_IDS, VOCABULARY
+
+
+@dataclass(frozen=True)
+class KnownWords:
+    """How many words the vocabulary has, how many ids were asked for, the vectors if any."""
+
+    words: int
+    asked: int
+    vectors: WordVectors | None = None
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What the train stage says: `vocabulary_words`, a warning, the vectors' coverage."""
+        said: dict[str, Any] = {"vocabulary_words": self.words}
+        if self.words + RESERVED_IDS < self.asked:
+            said["vocabulary_warning"] = (
+                f"the training titles have {self.words} distinct words: of "
+                f"features.tokens.vocabulary_size {self.asked} the rest is never used"
+            )
+        if self.vectors is not None:
+            said["words_with_vectors"] = len(self.vectors.ids)
+            said["vector_coverage"] = round(self.vectors.coverage, 4)
+        return said
+
+
+def read_known_words(
+    artifacts: RunArtifacts, model: str, settings: FitSettings, vocabulary_size: int
+) -> KnownWords:
+    """Return the vocabulary of a run, with the vectors that the model's settings name.
+
+    Raises `UsageError` where the file of vectors is not what they say, or the examples hold ids
+    beyond `vocabulary_size`.
+    """
+    transform = tft.TFTransformOutput(artifacts.transform_fn)
+    words = transform.vocabulary_by_name(VOCABULARY)
+    if len(words) + RESERVED_IDS > vocabulary_size:
+        raise UsageError(
+            f"features.tokens.vocabulary_size is {vocabulary_size}, but the examples in "
+            f"{artifacts.tfrecords} have ids for {len(words)} words and {RESERVED_IDS} more; "
+            "set it back, or run `aisle preprocess` again"
+        )
+    if not isinstance(settings, WordSettings) or settings.vectors is None:
+        return KnownWords(len(words), vocabulary_size)
+    with counting("train", "word vectors", None) as progress:
+        vectors = read_vectors(
+            settings.vectors.path,
+            settings.vectors.format,
+            words,
+            first_id=RESERVED_IDS,
+            width=settings.embedding_width,
+            key=f"models.{model}.embedding_width",
+            on_progress=progress,
+        )
+    return KnownWords(len(words), vocabulary_size, vectors)
+
+
+def vectors_fingerprint(settings: FitSettings) -> str:
+    """Return what changes with the content of the file of vectors; empty without one."""
+    if not isinstance(settings, WordSettings) or settings.vectors is None:
+        return ""
+    return storage.content_fingerprint(storage.list_files(settings.vectors.path))
