@@ -34,8 +34,12 @@ _log = logging.getLogger(__name__)
 Figures = dict[str, Any]
 
 
-def run_aisle(command: str, *options: str, config: str, beam: Sequence[str] = ()) -> Figures:
+def run_aisle(
+    command: str, *options: str, config: str, beam: Sequence[str] = (), dump_id: str | None = None
+) -> Figures:
     """Run `aisle COMMAND OPTIONS --json`; log what it says, return its figures.
+
+    Its JSON is logged on one line with DAG, run, task and, where one is given, the dump's id.
 
     Raises `AirflowFailException` (no further try) with the command's own line on exit status 2,
     `AirflowException` on any other but 0.
@@ -53,15 +57,9 @@ def run_aisle(command: str, *options: str, config: str, beam: Sequence[str] = ()
     if status:
         raise AirflowException(f"aisle {command}: exit status {status}: {_last(err)}")
     figures: Figures = json.loads(_last(out))
-    _log.info("%s", json.dumps({**_where(), "stage": command, "figures": figures}))
+    about = {**_where(), "dump_id": dump_id} if dump_id else _where()
+    _log.info("%s", json.dumps({**about, "stage": command, "figures": figures}))
     return figures
-
-
-def has_command(command: str, config: str) -> bool:
-    """Tell whether the interpreter's Aisle knows a command."""
-    python = read_config(config).schedule.python or sys.executable
-    status, _, _ = _run([python, "-m", "aisle", command, "--help"])
-    return status == 0
 
 
 def run_name(airflow_run: str) -> str:

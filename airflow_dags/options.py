@@ -79,7 +79,7 @@ def of_every_dag() -> dict[str, Any]:
             "owner": settings.owner,
             "retries": settings.retries,
             "retry_delay": timedelta(seconds=settings.retry_seconds),
-            "retry_exponential_backoff": True,
+            "retry_exponential_backoff": 2.0,  # each wait is twice the one before
             "max_retry_delay": timedelta(seconds=settings.max_retry_seconds),
             "execution_timeout": timedelta(seconds=settings.timeout_seconds),
             "on_failure_callback": tell_webhook,

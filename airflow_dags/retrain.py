@@ -7,8 +7,8 @@ The gate's rules stand in the config's section `promotion`. A gate that stays sh
 champion, says why in the log of `compare` and in the report, and does not fail the run. A promotion
 updates the asset `aisle_champion`, which starts the DAG `backfill`.
 
-*By hand:* give `input` (folder or glob of the category files) and `models`. A run that was stopped
-goes on where it was: clear its failed task.
+*By hand:* give `input` (folder or glob of the category files), `models`, and `rows` for a quick run.
+A run that was stopped goes on where it was: clear its failed task.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def _params() -> dict[str, Any]:
             items={"type": "string", "enum": list(FAMILIES)},
             description="the families to train; the best of them meets the champion",
         ),
+        "rows": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            description="for a quick run: about how many records to take; empty: all",
+        ),
     }
 
 
@@ -87,12 +93,9 @@ def retrain() -> None:
 
     @task
     def preprocess(models: list[dict[str, Any]], params: dict[str, Any]) -> list[dict[str, Any]]:
-        run_aisle(
-            "preprocess",
-            *_options("--input", params["input"]),
-            config=params["config"],
-            beam=params["runner"],
-        )
+        rows = ("--set", f"preprocess.rows={params['rows']}") if params["rows"] else ()
+        options = _options("--input", params["input"], *rows)
+        run_aisle("preprocess", *options, config=params["config"], beam=params["runner"])
         return models
 
     @task_group

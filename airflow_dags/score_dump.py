@@ -11,8 +11,8 @@ whose event names the dump: `{"dump": "/path/of/it.csv"}`; and by hand, with the
 
 from __future__ import annotations
 
-import logging
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow.timetables.simple import ContinuousTimetable
 
 from airflow_dags.alerts import post_alert
-from airflow_dags.commands import has_command, only_small, run_aisle
+from airflow_dags.commands import only_small, run_aisle
 from airflow_dags.inbox import InboxSensor
 from airflow_dags.options import (
     INBOX,
@@ -33,13 +33,16 @@ from airflow_dags.options import (
 )
 from pipelines import inbox, storage
 
-_log = logging.getLogger(__name__)
+# without one, a continuous schedule gives its first two runs one and the same logical date
+_BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
+_AT_ONCE = 200  # those after them are taken by the next run; XCom is no place for thousands
 _NONE = Param(None, type=["null", "string"], description="path of the dump")
 
 
 @dag(
     dag_id="watch_inbox",
     schedule=ContinuousTimetable(),
+    start_date=_BEGINNING,
     max_active_runs=1,
     doc_md=__doc__,
     **of_every_dag(),
@@ -58,8 +61,8 @@ def watch_inbox() -> None:
     def claim() -> list[dict[str, Any]]:
         found = inbox.claim(inbox_folder(), schedule().quiet_seconds, places())
         return [
-            {"trigger_run_id": f"dump__{dump['dump_id']}", "conf": {"dump": dump["dump"]}}
-            for dump in found
+            {"trigger_run_id": dump["run"], "conf": {"dump": dump["dump"]}}
+            for dump in found[:_AT_ONCE]
         ]
 
     claimed = claim()
@@ -96,7 +99,7 @@ def score_dump() -> None:
     def score(dump: dict[str, Any]) -> None:
         @task
         def validate(dump: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-            figures = run_aisle("check-dump", "--dump", dump["path"], config=params["config"])
+            figures = _run(dump, "check-dump", "--dump", dump["path"], config=params["config"])
             if not figures["fit"]:
                 _give_up(dump, figures["reason"])
             _check_unchanged(dump)
@@ -105,23 +108,22 @@ def score_dump() -> None:
         @task
         def predict(dump: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
             options = ("--dump", dump["path"], "--model", dump["model"], *_of_dump(dump))
-            run_aisle("predict", *options, config=params["config"], beam=params["runner"])
+            _run(dump, "predict", *options, config=params["config"], beam=params["runner"])
             _check_unchanged(dump)
             return dump
 
         @task
         def diff(dump: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-            """Say what would change in the store, where this Aisle has the command."""
-            if has_command("diff", params["config"]):
-                run_aisle("diff", *_of_dump(dump), config=params["config"])
-            else:
-                _log.warning("this aisle has no command diff: labels are written without")
+            """Say what would change in the store; stop what the gate `store.gate` refuses."""
+            figures = _run(dump, "diff", *_of_dump(dump), config=params["config"])
+            if figures["gate"] != "passes":
+                _give_up(dump, figures["gate_says"])
             return dump
 
         # two writers of one store would only wait for each other
         @task(max_active_tis_per_dag=1)
         def write_labels(dump: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-            figures = run_aisle("write-labels", *_of_dump(dump), config=params["config"])
+            figures = _run(dump, "write-labels", *_of_dump(dump), config=params["config"])
             return {**dump, **only_small(figures, "inserted", "changed", "unchanged")}
 
         @task
@@ -143,6 +145,11 @@ def _accepted(path: str, champion: dict[str, Any]) -> dict[str, Any]:
         "dump_id": inbox.dump_id(os.path.basename(path), content),
         **only_small(champion, "run_id", "model"),
     }
+
+
+def _run(dump: dict[str, Any], command: str, *options: str, **more: Any) -> dict[str, Any]:
+    """Run a stage of a dump: its figures are logged with the dump's id."""
+    return run_aisle(command, *options, dump_id=dump["dump_id"], **more)
 
 
 def _of_dump(dump: dict[str, Any]) -> tuple[str, ...]:

@@ -175,8 +175,13 @@ class ObjectiveSettings(Section):
 
 
 class PreprocessSettings(Section):
-    """Shape of the output of preprocessing and of the batches that flow through it."""
+    """Shape of the output of preprocessing and of the batches that flow through it.
 
+    `rows`: for a quick run, about how many records to take: the first ones of each file, the same
+    number of each, and one at least; none: all.
+    """
+
+    rows: Count | None = None
     num_shards: Annotated[int, Field(ge=1, le=100_000)] = 32
     batch_rows: Count = 32_768
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1

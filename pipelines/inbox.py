@@ -69,7 +69,8 @@ def dump_id(name: str, content: str) -> str:
 def claim(inbox: str, quiet_seconds: float, at: PrefixArtifacts) -> list[dict[str, str]]:
     """Take the quiet dumps out of the inbox; return all that wait to be scored, taken before too.
 
-    A dump whose like was scored before goes to the archive, over its like.
+    A dump whose like was scored before goes to the archive, over its like. One whose like was
+    quarantined is tried again: `run`, by which a scheduler runs it once, tells the tries apart.
     """
     for file in quiet_files(inbox, quiet_seconds):
         try:
@@ -82,11 +83,18 @@ def claim(inbox: str, quiet_seconds: float, at: PrefixArtifacts) -> list[dict[st
         _log.info("%s: %s", name, "scored before, archived" if again else "taken")
     root = at.scoring("x").removesuffix("/x")
     waiting = storage.list_files(root) if storage.is_remote(root) or os.path.isdir(root) else []
-    return [
-        {"dump": file.path, "dump_id": file.relative.split("/")[0]}
-        for file in waiting
-        if "/" in file.relative
-    ]
+    found = [(file.path, file.relative.split("/")[0]) for file in waiting if "/" in file.relative]
+    return [{"dump": path, "dump_id": name, "run": _run(name, at)} for path, name in found]
+
+
+def _run(name: str, at: PrefixArtifacts) -> str:
+    before = len(_reasons(at.quarantine(name)))
+    return f"dump__{name}__{before + 1}" if before else f"dump__{name}"
+
+
+def _reasons(folder: str) -> list[storage.FileInfo]:
+    there = storage.is_remote(folder) or os.path.isdir(folder)
+    return storage.list_files(folder, "reason*.json") if there else []
 
 
 def archive(path: str, name: str, at: PrefixArtifacts) -> str:
@@ -95,10 +103,16 @@ def archive(path: str, name: str, at: PrefixArtifacts) -> str:
 
 
 def quarantine(path: str, name: str, reason: str, at: PrefixArtifacts) -> str:
-    """Move a bad dump out of the way, its reason beside it; return where it is now."""
+    """Move a bad dump out of the way, its reason beside it; return where it is now.
+
+    Of one that was quarantined before, that reason stays: the new one is `reason-2.json`.
+    """
     folder = at.quarantine(name)
-    text = json.dumps({"dump": path, "dump_id": name, "reason": reason}, indent=1)
-    storage.write_bytes(f"{folder}/{REASON}", (text + "\n").encode())
+    if storage.exists(path):  # else an earlier try got as far as here
+        before = len(_reasons(folder))
+        file = REASON if not before else REASON.replace(".", f"-{before + 1}.")
+        text = json.dumps({"dump": path, "dump_id": name, "reason": reason}, indent=1)
+        storage.write_bytes(f"{folder}/{file}", (text + "\n").encode())
     return _moved(path, name, folder, at)
 
 

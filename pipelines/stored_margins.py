@@ -29,8 +29,8 @@ def read_margins(store_url: str, settings: StoreSettings) -> Iterator[tuple[str,
         if not sa.inspect(engine).has_table(settings.labels_table):
             return
         with engine.connect().execution_options(yield_per=_ROWS) as connection:
-            for product, fingerprint, probabilities in connection.execute(query):
-                yield product, fingerprint, margin(probabilities)
+            for row in connection.execute(query):
+                yield row[0], row[1], margin(row[2])
     except DBAPIError as error:
         said = words(error, url)
         raise PassingFault(f"{shown(url)}: {said}; expected a store that can be read") from error

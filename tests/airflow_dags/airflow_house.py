@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 import yaml
 
 from airflow_dags.serve import HOME, airflow_environment
+from configs.artifacts import PREFIX_VARIABLE
 from configs.settings import Settings
 
 AIRFLOW = Path(os.environ.get("AISLE_AIRFLOW_PYTHON") or HOME / ".venv-airflow/bin/python")
@@ -25,10 +28,14 @@ SCHEDULE = {
     "python": sys.executable,
     "retries": 4,
     "retry_seconds": 1.0,
-    "max_retry_seconds": 2.0,
+    "max_retry_seconds": 4.0,
     "quiet_seconds": 0.5,
     "poll_seconds": 0.5,
+    "chunk_rows": 2,
+    "scored_at_once": 3,
 }
+PRODUCTS = [("w1", "Acme leather strap watch"), ("t1", "cotton bath towel set"), ("b1", "bed rail")]
+Retrained = tuple["Airflow", dict[str, Any], str]
 
 
 @dataclass(frozen=True)
@@ -37,15 +44,13 @@ class Airflow:
 
     folder: Path
     config: Path
-    port: int
-
-    @property
-    def prefix(self) -> Path:
-        return self.folder / "aisle"
+    prefix: Path
+    port: int = 8080
 
     @property
     def environment(self) -> dict[str, str]:
-        return airflow_environment(self.folder, self.config, self.port)
+        own = airflow_environment(self.folder, self.config, self.port)
+        return {**own, PREFIX_VARIABLE: str(self.prefix)}
 
     def walk(self, *arguments: str) -> tuple[dict[str, Any], str]:
         """Run walk.py; return its answer and all that was logged."""
@@ -65,11 +70,47 @@ class Airflow:
         return self.walk("run", dag_id, json.dumps(conf))
 
 
-def write_config(path: Path, settings: Settings, **more: Mapping[str, object]) -> Path:
+def drop(path: Path, rows: Sequence[tuple[str, str]]) -> Path:
+    """Drop a dump as one should: write it elsewhere, then move it in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}")
+    part.write_text("\n".join(["id,title", *(",".join(row) for row in rows), ""]))
+    part.rename(path)
+    return path
+
+
+def stored(house: Airflow, start: str = "") -> tuple[list[Any], list[str]]:
+    """Return (id, label, probability) of the products whose id begins so, and the ids of changes."""
+    with contextlib.closing(sqlite3.connect(house.prefix / "labels.db")) as connection:
+        labels = connection.execute("SELECT product_id, label, probability FROM labels").fetchall()
+        changes = connection.execute("SELECT product_id FROM label_history").fetchall()
+    mine = [name for (name,) in changes if name.startswith(start)]
+    return sorted(row for row in labels if row[0].startswith(start)), sorted(mine)
+
+
+def harmed(house: Airflow, folder: Path, harm: str = "", **sections: Mapping[str, object]) -> Path:
+    """Write a config whose interpreter is a script that runs the line `harm` first; return it.
+
+    `sections` are laid over those of the house's own config.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / "python"
+    script.write_text(f'#!/bin/bash\n{harm}\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    document = yaml.safe_load(house.config.read_text())
+    document["schedule"] |= {"python": str(script)}
+    for name, section in sections.items():
+        document[name] = {**document.get(name, {}), **section}
+    config = folder / "harmed.yaml"
+    config.write_text(yaml.safe_dump(document))
+    return config
+
+
+def write_config(path: Path, settings: Settings) -> Path:
     document = settings.model_dump(mode="json", exclude_defaults=True)
-    document["evaluation"] = {"linear_baseline": False}
+    document["evaluation"] = {"baselines": {"rows": 200}}
     document["schedule"] = SCHEDULE
-    path.write_text(yaml.safe_dump({**document, **more}), encoding="utf-8")
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
 
 
@@ -88,7 +129,7 @@ def airflow(
         pytest.skip(f"Airflow is not installed ({AIRFLOW}); make .venv-airflow/.installed does it")
     root = tmp_path_factory.mktemp("airflow")
     config = write_config(root / "config.yaml", tiny_settings)
-    made = Airflow(root / "home", config, free_port())
+    made = Airflow(root / "home", config, root / "home" / "aisle")
     shutil.copytree(tiny_catalogue, made.prefix / "catalogue")
     (made.prefix / "inbox").mkdir()
     migrate = [AIRFLOW, "-m", "airflow", "db", "migrate"]
@@ -97,7 +138,17 @@ def airflow(
 
 
 @pytest.fixture(scope="session")
-def retrained(airflow: Airflow) -> tuple[Airflow, dict[str, Any], str]:
+def retrained(airflow: Airflow) -> Retrained:
     """Give the Airflow after its first run of `retrain`, that run's states and its log."""
     answer, log = airflow.run("retrain")
     return airflow, answer, log
+
+
+@pytest.fixture(scope="session")
+def undisturbed(retrained: Retrained) -> tuple[Airflow, list[Any], str]:
+    """Give the Airflow after one whole run of `score_dump`, the labels it wrote, and its log."""
+    airflow, _, _ = retrained
+    dump = drop(airflow.folder / "dropped" / "monday.csv", PRODUCTS)
+    answer, log = airflow.run("score_dump", dump=str(dump))
+    assert answer["state"] == "success", log[-5000:]
+    return airflow, stored(airflow)[0], log

@@ -1,5 +1,5 @@
-"""Share one Airflow, and one champion, among the tests of this folder."""
+"""Share one Airflow, one champion and one scored dump among the tests of this folder."""
 
-from airflow_house import airflow, retrained
+from airflow_house import airflow, retrained, undisturbed
 
-__all__ = ["airflow", "retrained"]
+__all__ = ["airflow", "retrained", "undisturbed"]

@@ -1,91 +1,40 @@
-"""What goes wrong while a DAG runs: a dump that changes, a store that is down, no inbox, alerts.
-
-`schedule.python` names a script that does the harm and then runs the real interpreter.
-"""
+"""What goes wrong: no inbox, alerts, a full disk. (What the scheduler meets: test_scheduler.py.)"""
 
 from __future__ import annotations
 
 import http.server
 import json
-import sys
+import os
+import shutil
+import subprocess
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-import yaml
-from airflow_house import Airflow
-from test_dags import PRODUCTS, drop, stored
-
-Retrained = tuple[Airflow, dict[str, Any], str]
-
-
-def harmed(airflow: Airflow, folder: Path, shell: str, **schedule: object) -> Airflow:
-    """Return the Airflow with a config whose interpreter is a script with `shell` before it."""
-    script = folder / "python"
-    script.write_text(f'#!/bin/bash\n{shell}\nexec {sys.executable} "$@"\n')
-    script.chmod(0o755)
-    document = yaml.safe_load(airflow.config.read_text())
-    document["schedule"] |= {"python": str(script), **schedule}
-    document["store"] = {"url": f"sqlite:///{airflow.prefix}/labels.db?timeout=0.1"}
-    config = folder / "harmed.yaml"
-    config.write_text(yaml.safe_dump(document))
-    return replace(airflow, config=config)
-
-
-def test_a_dump_that_changes_while_it_is_read_is_quarantined_and_not_written(
-    retrained: Retrained, tmp_path: Path
-) -> None:
-    dump = drop(tmp_path / "growing.csv", [("g1", "bath towel")])
-    harm = f'[ "$3" = predict ] && echo "g2,watch" >> {dump}'
-    airflow = harmed(retrained[0], tmp_path, harm)
-    answer, _ = airflow.run("score_dump", dump=str(dump))
-    assert answer["state"] == "success", answer
-    assert answer["tasks"]["score.write_labels[0]"] == "skipped"
-    (reason,) = (airflow.prefix / "quarantine").glob("growing.csv-*/reason.json")
-    assert "it changed while it was read" in reason.read_text()
-
-
-def test_a_store_that_is_locked_for_a_while_is_tried_again(
-    retrained: Retrained, tmp_path: Path
-) -> None:
-    dump = drop(tmp_path / "patient.csv", [(f"patient-{name}", title) for name, title in PRODUCTS])
-    lock = tmp_path / "lock.py"
-    database = retrained[0].prefix / "labels.db"
-    lock.write_text(
-        "import sqlite3, subprocess, sys\n"
-        f"held = sqlite3.connect({str(database)!r}, isolation_level=None)\n"
-        "held.execute('BEGIN EXCLUSIVE')\n"
-        "sys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)\n"
-    )
-    once = tmp_path / "locked"
-    harm = (
-        f'[ "$3" = write-labels ] && [ ! -e {once} ] && touch {once} '
-        f'&& exec {sys.executable} {lock} "$@"'
-    )
-    airflow = harmed(retrained[0], tmp_path, harm)
-    answer, log = airflow.run("score_dump", dump=str(dump))
-    assert answer["state"] == "success", answer
-    assert "aisle write-labels: exit status 75" in log
-    assert "locked" in log
-    labels, _ = stored(airflow)
-    assert len([row for row in labels if row[0].startswith("patient-")]) == len(PRODUCTS)
+import pytest
+from airflow_house import PRODUCTS, Airflow, Retrained, drop, harmed, stored
 
 
 def test_a_missing_inbox_fails_the_watcher_with_one_line_and_posts_an_alert(
     airflow: Airflow, tmp_path: Path
 ) -> None:
     posted: list[dict[str, Any]] = []
+    inbox = str(tmp_path / "none")
     with _webhook(posted) as url:
-        inbox = str(tmp_path / "none")
-        harmed_one = harmed(airflow, tmp_path, "", inbox=inbox, webhook=url, retries=1)
-        answer, log = harmed_one.run("watch_inbox")
+        told = {"inbox": inbox, "webhook": url, "retries": 1}
+        config = harmed(airflow, tmp_path, schedule=told)
+        answer, log = replace(airflow, config=config).run("watch_inbox")
     assert answer["state"] == "failed"
     assert f"inbox {inbox}: no such folder; make it, or set schedule.inbox" in log
     (alert,) = posted
     assert alert["event"] == "task failed"
     assert alert["task"] == "wait_for_a_dump"
     assert inbox in alert["reason"]
+    assert "alert: " in log
+    assert url not in log  # what a webhook is called by is a secret
 
 
 class _webhook:
@@ -110,3 +59,54 @@ class _webhook:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MB of its own; it is unmounted at the end."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "aisle-test", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no full disk can be made here: {error}")
+    if done.returncode:
+        pytest.skip(f"no full disk can be made here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_stops_the_run_with_one_line_and_room_lets_it_go_on(
+    retrained: Retrained, small_disk: Path, tmp_path: Path
+) -> None:
+    house = replace(retrained[0], prefix=small_disk / "aisle")
+    champion = json.loads((retrained[0].prefix / "champion.json").read_text())["champion"]
+    export = f"runs/{champion['run_id']}/exports/{champion['model']}"
+    shutil.copytree(retrained[0].prefix / export, house.prefix / export)
+    shutil.copy(retrained[0].prefix / "champion.json", house.prefix)
+    dump = drop(tmp_path / "late.csv", PRODUCTS)
+    filler = _fill(small_disk)
+    answer, log = house.run("score_dump", dump=str(dump))
+    assert answer["state"] == "failed"
+    assert answer["tasks"]["score.predict[0]"] == "failed"
+    assert f"{os.strerror(ENOSPC)}; free some space or choose another --prefix" in log
+    assert dump.exists()
+
+    filler.unlink()
+    answer, _ = house.run("score_dump", dump=str(dump))
+    assert answer["state"] == "success", answer
+    assert len(stored(house)[0]) == len(PRODUCTS)
+
+
+def _fill(disk: Path) -> Path:
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError as error:
+            assert error.errno == ENOSPC  # noqa: PT017  what fills the disk, not what is tested
+    return filler

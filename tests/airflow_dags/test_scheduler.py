@@ -1,169 +1,230 @@
 """The real scheduler, started as `make airflow` starts it: dumps go in, labels come out, once each.
 
-The second half kills everything (SIGKILL) while a dump is being labelled and starts it again.
+One start for all: ten good dumps and a bad one lie in the inbox. While the first is being labelled
+everything is killed (SIGKILL) and started again; then runs are started by hand, which go wrong in
+one way each. The last test presses Ctrl-C.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from airflow_house import AIRFLOW, Airflow, free_port
+import yaml
+from airflow_house import AIRFLOW, PRODUCTS, Airflow, drop, free_port, harmed, stored
+from served_house import Served, of_house, query, serving, until
+from servers import Postgres, postgres
 
 from airflow_dags.serve import HOME
 
 NAMES = [f"night{number}" for number in range(10)]
-LONGEST = 240.0
-ROWS = [
-    (f"{what}{number}", f"Acme {what} {number}")
-    for number in range(3)
-    for what in ("watch", "towel")
-]
+Run = tuple[str, str]
 
 
-@contextlib.contextmanager
-def serving(house: Airflow) -> Iterator[subprocess.Popen[str]]:
-    """Start the whole of Airflow; end it and all that it started."""
-    command = ["-m", "airflow_dags.serve", "--folder", house.folder, "--config", house.config]
-    process = subprocess.Popen(
-        [AIRFLOW, *command, "--port", str(house.port), "--titles", "0"],
-        cwd=HOME,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(60)
-        kill_all(house)
-        process.wait(10)
+def named(name: str) -> list[tuple[str, str]]:
+    return [(f"{name}-{key}", title) for key, title in PRODUCTS]
 
 
-def of_house(house: Airflow) -> list[int]:
-    """Return every process whose environment names this Airflow's folder."""
-    mark, found = f"AIRFLOW_HOME={house.folder}".encode(), []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-    return found
-
-
-def kill_all(house: Airflow) -> None:
-    """Kill (SIGKILL) the scheduler, its tasks, and all else of this Airflow."""
-    for process in of_house(house):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-
-
-def until(found: Callable[[], Any], house: Airflow, what: str) -> Any:
-    """Wait for what another process does; say what Airflow said where it does not come."""
-    end = time.monotonic() + LONGEST
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError, sqlite3.Error):
-            if got := found():
-                return got
-        time.sleep(0.2)
-    log = (house.folder / "airflow.log").read_text(errors="replace")
-    raise AssertionError(f"no {what} in {LONGEST:.0f} s\n{log[-5000:]}")
-
-
-def query(path: Path, sql: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        return connection.execute(sql).fetchall()
-
-
-def labels(house: Airflow, start: str) -> list[Any]:
-    """Return the labels of the products whose id begins so, by id."""
-    sql = "SELECT product_id, label, probability FROM labels"
-    return sorted(row for row in query(house.prefix / "labels.db", sql) if row[0].startswith(start))
-
-
-def changes(house: Airflow, start: str) -> list[str]:
-    found = query(house.prefix / "labels.db", "SELECT product_id FROM label_history")
-    return [name for (name,) in found if name.startswith(start)]
-
-
-def drop(house: Airflow, name: str) -> None:
-    """Drop a dump as one should: write it elsewhere, then move it in."""
-    part = house.folder / f"{name}.part"
-    part.write_text("\n".join(["id,title", *(f"{name}-{key},{title}" for key, title in ROWS), ""]))
-    part.rename(house.prefix / "inbox" / f"{name}.csv")
-
-
-def runs(house: Airflow) -> list[tuple[str, str]]:
+def dump_runs(house: Airflow) -> list[tuple[str, str]]:
     sql = "SELECT run_id, state FROM dag_run WHERE dag_id = 'score_dump' AND run_id LIKE 'dump__%'"
-    return sorted(query(house.folder / "airflow.db", sql))
-
-
-def ended(house: Airflow) -> int:
-    return sum(state in ("success", "failed") for _, state in runs(house))
+    return sorted(query(house, sql))
 
 
 @pytest.fixture(scope="module")
-def house(retrained: tuple[Airflow, dict[str, Any], str], tmp_path_factory: Any) -> Airflow:
-    """Give a copy of the trained house, with a port of its own and no dumps scored."""
-    trained, _, _ = retrained
-    copy = Airflow(tmp_path_factory.mktemp("served") / "home", trained.config, free_port())
-    left_out = shutil.ignore_patterns(
-        "archive", "quarantine", "scoring", "labels.db*", "logs", "*.cfg"
-    )
-    shutil.copytree(trained.folder, copy.folder, ignore=left_out)
+def house(undisturbed: tuple[Airflow, list[Any], str], tmp_path_factory: Any) -> Airflow:
+    """Give a copy of the trained house with a port of its own, full inbox, and a list of products.
+
+    The champion was promoted in it, and nothing was labelled anew since.
+    """
+    trained, _, _ = undisturbed
+    folder = tmp_path_factory.mktemp("served") / "home"
+    left_out = shutil.ignore_patterns("archive", "labels.db*", "logs", "*.cfg", "dropped")
+    shutil.copytree(trained.folder, folder, ignore=left_out)
+    copy = replace(trained, folder=folder, prefix=folder / "aisle", port=free_port())
+    drop(copy.prefix / "products" / "all.csv", named("all"))
+    for name in NAMES:
+        drop(copy.prefix / "inbox" / f"{name}.csv", named(name))
+    (copy.prefix / "inbox" / "bad.csv").write_text("name,price\nwatch,3\n")
     return copy
 
 
 @pytest.fixture(scope="module")
-def scored(house: Airflow) -> Airflow:
-    """Give the house after ten dumps lay in the inbox when it was opened."""
+def served(house: Airflow) -> Iterator[Served]:
+    """Give the Airflow that was killed in the middle of a prediction, and started again."""
+    with serving(house):
+        at_work = "runs/*/.work/night*/predict.lock"
+        until(lambda: list(house.prefix.glob(at_work)), house, "prediction at work")
+    assert len(list((house.prefix / "archive").glob("night*"))) < len(NAMES)
+    with serving(house) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shop_database(tmp_path_factory: Any) -> Iterator[Postgres]:
+    """A PostgreSQL that is down when the tests begin."""
+    folder = Path(tmp_path_factory.getbasetemp().parent) / f"aisle-store-{os.getpid()}"
+    for server in postgres(folder):
+        server.stop()
+        yield server
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def runs(served: Served, shop_database: Postgres, tmp_path_factory: Any) -> dict[str, Run]:
+    """Start one run of each kind by hand; they go on beside the dumps."""
+    root, house = tmp_path_factory.mktemp("dumps"), served.house
+    found = {"no config": served.trigger("retrain", config="/no/such.yaml")}
+    slow = {"learning_rate": 1e-6}
+    bag = yaml.safe_load(house.config.read_text())["models"]["bag_of_ngrams"]
+    sizes = {"bag_of_ngrams": {**bag, **slow, "dense_learning_rate": 1e-6, "epochs": 1}}
+    worse = harmed(house, root / "worse", models=sizes)
+    families = ["bag_of_ngrams", "dense"]
+    found["worse"] = served.trigger("retrain", config=str(worse), rows=240, models=families)
+    growing = drop(root / "growing.csv", named("growing"))
+    harm = f'[ "$3" = predict ] && echo "g2,watch" >> {growing}'
+    changes = harmed(house, root / "changes", harm)
+    found["growing"] = served.trigger("score_dump", dump=str(growing), config=str(changes))
+    patient = drop(root / "patient.csv", named("patient"))
+    down = harmed(house, root / "down", store={"url": shop_database.url})
+    found["patient"] = served.trigger("score_dump", dump=str(patient), config=str(down))
+    return found
+
+
+def test_what_is_typed_wrong_is_refused_before_a_run_starts(served: Served) -> None:
+    for conf, word in (
+        ({"rows": 0}, "rows"),
+        ({"models": ["forest"]}, "forest"),
+        ({"runner": ["FnApiRunner"]}, "runner"),
+    ):
+        body = {"logical_date": None, "conf": conf}
+        status, answer = served.ask("/api/v2/dags/retrain/dagRuns", body)
+        assert status == 400
+        assert word in answer["detail"]
+
+
+def test_a_missing_config_stops_the_run_with_one_line_and_no_further_try(
+    served: Served, runs: dict[str, Run]
+) -> None:
+    assert served.ended(runs["no config"]) == "failed"
+    assert served.tasks(runs["no config"])["check_input[-1]"] == ("failed", 1)
+    assert "config /no/such.yaml: cannot be read" in served.log(runs["no config"])
+
+
+def test_killed_in_the_middle_ten_dumps_are_scored_each_once_as_if_undisturbed(
+    served: Served, runs: dict[str, Run], undisturbed: tuple[Airflow, list[Any], str]
+) -> None:
+    house, expected = served.house, undisturbed[1]
+    every = len(NAMES) + 1  # the bad one too
+    until(lambda: [s for _, s in dump_runs(house)] == ["success"] * every, house, "ended runs")
     for name in NAMES:
-        drop(house, name)
-    with serving(house) as process:
-        assert process.stdout
-        said = [process.stdout.readline() for _ in range(3)]
-        assert said[0].startswith(f"Airflow:   http://localhost:{house.port}")
-        assert said[2].startswith("password:  ")
-        until(lambda: ended(house) >= len(NAMES), house, "ten ended runs")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-        until(lambda: not of_house(house), house, "end of all processes")
-    return house
+        labels, changes = stored(house, f"{name}-")
+        assert labels == [(f"{name}-{key}", *rest) for key, *rest in expected]
+        assert changes == [row[0] for row in labels]
+    archived = (house.prefix / "archive").glob("night*/night*.csv")
+    assert sorted(path.stem for path in archived) == NAMES
+    assert list((house.prefix / "inbox").iterdir()) == []
 
 
-def test_ten_dumps_dropped_at_once_are_scored_each_once(scored: Airflow) -> None:
-    assert [state for _, state in runs(scored)] == ["success"] * len(NAMES)
-    assert len(list((scored.prefix / "archive").glob("night*/night*.csv"))) == len(NAMES)
-    expected = sorted(f"{name}-{key}" for name in NAMES for key, _ in ROWS)
-    assert [row[0] for row in labels(scored, "night")] == expected
-    assert sorted(changes(scored, "night")) == expected
+def test_a_bad_dump_is_quarantined_with_its_reason(served: Served, runs: dict[str, Run]) -> None:
+    house = served.house
+    (reason,) = until(
+        lambda: list((house.prefix / "quarantine").glob("bad.csv-*/reason.json")), house, "reason"
+    )
+    assert "no column" in json.loads(reason.read_text())["reason"]
+    assert reason.with_name("bad.csv").read_text().startswith("name,price")
 
 
-def test_killed_in_the_middle_of_a_run_it_ends_with_the_same_labels(scored: Airflow) -> None:
-    undisturbed = [
-        (f"kill-{name.partition('-')[2]}", *rest) for name, *rest in labels(scored, "night0-")
-    ]
-    with serving(scored):
-        drop(scored, "kill")
-        at_work = "runs/*/.work/kill.csv-*/predict.lock"
-        until(lambda: list(scored.prefix.glob(at_work)), scored, "prediction at work")
-        kill_all(scored)
-    assert labels(scored, "kill") == []
-    with serving(scored):
-        until(lambda: ended(scored) == len(NAMES) + 1, scored, "ended run")
-    assert labels(scored, "kill") == undisturbed
-    assert sorted(changes(scored, "kill")) == [row[0] for row in undisturbed]
+def test_a_promoted_model_labels_all_products_anew_in_chunks(
+    served: Served, runs: dict[str, Run]
+) -> None:
+    sql = "SELECT dag_id, run_id FROM dag_run WHERE dag_id = 'backfill'"
+    (run,) = until(lambda: served.query(sql), served.house, "run of backfill")
+    assert run[1].startswith("asset_triggered__")
+    assert served.ended(run) == "success"
+    assert served.tasks(run)["label.write_labels[1]"][0] == "success"
+    assert [name for name, *_ in stored(served.house, "all-")[0]] == sorted(dict(named("all")))
+
+
+def test_a_dump_that_changes_while_it_is_read_is_quarantined_and_not_written(
+    served: Served, runs: dict[str, Run]
+) -> None:
+    assert served.ended(runs["growing"]) == "success"
+    assert served.tasks(runs["growing"])["score.write_labels[0]"][0] == "skipped"
+    (reason,) = (served.house.prefix / "quarantine").glob("growing.csv-*/reason.json")
+    assert "it changed while it was read" in reason.read_text()
+    assert "dump quarantined" in served.log(runs["growing"])
+    assert stored(served.house, "growing-") == ([], [])
+
+
+def test_a_store_that_is_down_is_tried_again_until_it_is_up(
+    served: Served, runs: dict[str, Run], shop_database: Postgres
+) -> None:
+    run, task = runs["patient"], "score.diff[0]"
+    until(lambda: served.tasks(run).get(task, ("", 0))[1] > 1, served.house, "second try")
+    shop_database.start()
+    assert served.ended(run) == "success"
+    log = served.log(run)
+    assert "aisle diff: exit status 75" in log
+    assert shop_database.url not in log
+    with psycopg.connect(shop_database.dsn) as connection:
+        found = connection.execute("SELECT product_id FROM label_history").fetchall()
+    assert sorted(name for (name,) in found) == sorted(dict(named("patient")))
+
+
+def test_a_gate_that_stays_shut_keeps_the_champion_and_the_run_succeeds(
+    served: Served, runs: dict[str, Run], undisturbed: tuple[Airflow, list[Any], str]
+) -> None:
+    run, champion = runs["worse"], Path("champion.json")
+    assert served.ended(run) == "success"
+    tasks = served.tasks(run)
+    assert tasks["each_model.train[0]"][0] == tasks["each_model.train[1]"][0] == "success"
+    assert (tasks["keep[-1]"][0], tasks["promote[-1]"][0]) == ("success", "skipped")
+    before = (undisturbed[0].prefix / champion).read_bytes()
+    assert (served.house.prefix / champion).read_bytes() == before
+    log = served.log(run)
+    assert "the gate stays shut: accuracy is" in log
+    assert "(promotion.max_drop)" in log
+    assert '\\"records\\": 240' in log or '"records": 240' in log
+
+
+def test_an_event_of_the_inbox_asset_names_a_dump(
+    served: Served, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    dump = drop(tmp_path / "told.csv", named("told"))
+    _, found = served.ask("/api/v2/assets?name_pattern=aisle_inbox")
+    body = {"asset_id": found["assets"][0]["id"], "extra": {"dump": str(dump)}}
+    status, answer = served.ask("/api/v2/assets/events", body)
+    assert status == 200, answer
+    sql = "SELECT dag_id, run_id FROM dag_run WHERE dag_id = 'score_dump' AND run_id LIKE 'asset%'"
+    (run,) = until(lambda: served.query(sql), served.house, "run of score_dump")
+    assert served.ended(run) == "success"
+    assert len(stored(served.house, "told-")[0]) == len(PRODUCTS)
+
+
+def test_a_taken_port_is_refused_with_one_line(served: Served, tmp_path: Path) -> None:
+    port = str(served.house.port)
+    command = [AIRFLOW, "-m", "airflow_dags.serve", "--folder", tmp_path, "--port", port]
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"make airflow: port {port} is taken; choose another")
+
+
+def test_it_says_where_it_is_and_ctrl_c_ends_all_of_it(
+    served: Served, runs: dict[str, Run]
+) -> None:
+    for run in runs.values():
+        served.ended(run)
+    assert served.words[0] == f"Airflow:   http://localhost:{served.house.port}\n"
+    assert served.words[2].startswith("password:  ")
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(60) == 0
+    assert of_house(served.house) == []

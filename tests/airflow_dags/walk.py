@@ -33,7 +33,10 @@ def load() -> dict[str, object]:
                 "tags": sorted(dag.tags),
                 "doc": bool(dag.doc_md),
                 "retries": [task.retries for task in dag.tasks],
+                "waits_grow_by": [task.retry_exponential_backoff for task in dag.tasks],
                 "timeouts": all(task.execution_timeout for task in dag.tasks),
+                "webhook": all(task.on_failure_callback for task in dag.tasks),
+                "runs_at_once": dag.max_active_runs,
             }
     heavy = {"tensorflow", "apache_beam"} & {name.split(".")[0] for name in sys.modules}
     return {"dags": found, "errors": errors, "seconds": seconds, "heavy": sorted(heavy)}

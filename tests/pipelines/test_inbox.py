@@ -74,6 +74,11 @@ def test_quarantine_keeps_the_reason_and_holds_nothing_up(at: PrefixArtifacts) -
     assert quarantine(bad["dump"], bad["dump_id"], "no column title", at) == moved
     assert "no column title" in Path(moved).with_name("reason.json").read_text()
     assert claim(at.inbox, 5, at) == [good]
+    drop(at, "bad.csv", "x")
+    again = next(dump for dump in claim(at.inbox, 5, at) if dump["dump_id"] == bad["dump_id"])
+    assert (bad["run"], again["run"]) == (f"dump__{bad['dump_id']}", f"dump__{bad['dump_id']}__2")
+    moved = quarantine(again["dump"], again["dump_id"], "still none", at)
+    assert "still none" in Path(moved).with_name("reason-2.json").read_text()
 
 
 @pytest.mark.parametrize("name", ["a b(c).csv", "..csv", "Ünï.csv", "x" * 250 + ".csv", "_=.csv"])
