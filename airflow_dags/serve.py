@@ -28,7 +28,7 @@ USER = "admin"
 _PASSWORDS = "passwords.json"
 _STARTING_SECONDS = 180
 _ENDING_SECONDS = 15
-# What was killed is taken up again within half a minute, not five; a few idle polls more cost little.
+# What was killed is taken up again within half a minute, not five.
 _TEMPER = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
@@ -40,7 +40,7 @@ _TEMPER = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prepare, start, say where the page is, and wait for Ctrl-C; 2 after a line on what to mend."""
+    """Prepare, start, say where the page is, wait for Ctrl-C; return 2 where somebody must mend."""
     given = _parse(arguments)
     for sign in (signal.SIGTERM, signal.SIGINT):  # a shell starts what is behind `&` deaf to SIGINT
         signal.signal(sign, _interrupt)

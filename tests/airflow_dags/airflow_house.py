@@ -80,7 +80,7 @@ def drop(path: Path, rows: Sequence[tuple[str, str]]) -> Path:
 
 
 def stored(house: Airflow, start: str = "") -> tuple[list[Any], list[str]]:
-    """Return (id, label, probability) of the products whose id begins so, and the ids of changes."""
+    """Return (id, label, probability) of products whose id begins so, and the ids of changes."""
     with contextlib.closing(sqlite3.connect(house.prefix / "labels.db")) as connection:
         labels = connection.execute("SELECT product_id, label, probability FROM labels").fetchall()
         changes = connection.execute("SELECT product_id FROM label_history").fetchall()
