@@ -7,8 +7,8 @@ The gate's rules stand in the config's section `promotion`. A gate that stays sh
 champion, says why in the log of `compare` and in the report, and does not fail the run. A promotion
 updates the asset `aisle_champion`, which starts the DAG `backfill`.
 
-*By hand:* give `input` (folder or glob of the category files), `models`, and for a quick run `rows`.
-A run that was stopped goes on where it was: clear its failed task.
+*By hand:* give `input` (folder or glob of the category files), `models`, and `rows` for a quick
+run. A run that was stopped goes on where it was: clear its failed task.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ one way each. The last test presses Ctrl-C.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -69,9 +69,10 @@ def served(house: Airflow) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def shop_database(tmp_path_factory: Any) -> Iterator[Postgres]:
+def shop_database() -> Iterator[Postgres]:
     """A PostgreSQL that is down when the tests begin."""
-    folder = Path(tmp_path_factory.getbasetemp().parent) / f"aisle-store-{os.getpid()}"
+    folder = Path(tempfile.mkdtemp(prefix="aisle-store-"))
+    folder.chmod(0o755)  # its own user must reach it
     for server in postgres(folder):
         server.stop()
         yield server
