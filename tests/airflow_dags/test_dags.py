@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+import subprocess
+from pathlib import Path
 from typing import Any
 
-from airflow_house import PRODUCTS, Airflow, Retrained, drop, stored
+from airflow_house import AIRFLOW, PRODUCTS, WALK, Airflow, Retrained, drop, stored
+
+from airflow_dags.serve import HOME
 
 
 def test_every_dag_loads_in_under_a_second_and_says_whose_it_is(airflow: Airflow) -> None:
@@ -28,9 +31,18 @@ def test_every_dag_loads_in_under_a_second_and_says_whose_it_is(airflow: Airflow
     assert at_once == {"retrain": 1, "watch_inbox": 1, "backfill": 1, "score_dump": 3}
 
 
-def test_a_config_that_cannot_be_read_hides_no_dag(airflow: Airflow) -> None:
-    broken = replace(airflow, config=airflow.folder / "none.yaml")
-    answer, _ = broken.walk("load")
+def test_the_files_that_are_copied_to_another_airflow_load_there_without_a_config(
+    airflow: Airflow, tmp_path: Path
+) -> None:
+    for folder in ("airflow_dags", "configs"):
+        shutil.copytree(HOME / folder, tmp_path / folder)
+    (tmp_path / "pipelines").mkdir()
+    for name in ("__init__.py", "storage.py", "inbox.py"):
+        shutil.copy(HOME / "pipelines" / name, tmp_path / "pipelines")
+    environment = {**airflow.environment, "PYTHONPATH": str(tmp_path), "AISLE_CONFIG": "none.yaml"}
+    command = [AIRFLOW, WALK, "load"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["errors"] == {}
     assert len(answer["dags"]) == 4
 
