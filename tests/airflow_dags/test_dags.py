@@ -81,7 +81,7 @@ def test_a_deleted_champion_stops_scoring_with_one_line(retrained: Retrained) ->
         answer, log = airflow.run("score_dump", dump=str(dump))
         assert answer["state"] == "failed"
         assert "no model was promoted yet; run `aisle promote`" in log
-        assert log.count("running ") == 1  # what somebody must mend is not tried again
+        assert log.count(" -m aisle champion ") == 1  # what somebody must mend is not tried again
         assert dump.exists()
     finally:
         shutil.move(aside, champion)
