@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -95,7 +96,7 @@ def airflow_environment(folder: Path, config: Path, port: int) -> dict[str, str]
         "AISLE_CONFIG": str(config),
         PREFIX_VARIABLE: str(folder / "aisle"),
         "AIRFLOW_HOME": str(folder),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "airflow_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -164,6 +165,8 @@ def _prepare(folder: Path, environment: dict[str, str], given: argparse.Namespac
     with open(folder / "airflow.log", "ab") as log:
         migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
         subprocess.run(migrate, check=True, env=environment, stdout=log, stderr=log)
+    with contextlib.closing(sqlite3.connect(folder / "airflow.db")) as database:
+        database.execute("PRAGMA journal_mode=WAL")  # who reads holds up nobody who writes
 
 
 def _wait_for_page(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:

@@ -110,6 +110,8 @@ class Page:
         self._address, self._token = address, ""
         said = {"username": "admin", "password": password}
         self._token = self._ask("/auth/token", said)["access_token"]
+        while not self._is_up():  # what is measured is a run, not the start of Airflow
+            time.sleep(1)
 
     def run(self, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
         """Run a DAG to its end; return what is said of the run, and of each task in `tasks`."""
@@ -123,6 +125,15 @@ class Page:
         if run["state"] == "failed":
             raise RunFailed(f"{dag_id} failed: {[t['task_id'] for t in tasks if t['end_date']]}")
         return {**run, "tasks": tasks}
+
+    def _is_up(self) -> bool:
+        """Tell whether all parts are up, and a first task has run."""
+        health = self._ask("/api/v2/monitor/health")
+        parts = ("scheduler", "triggerer", "dag_processor")
+        watched = self._ask("/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred")
+        return all(health[part]["status"] == "healthy" for part in parts) and bool(
+            watched["total_entries"]
+        )
 
     def _wait_for_dag(self, runs: str, body: dict[str, Any]) -> dict[str, Any]:
         """Start a run, as soon as the DAG was parsed."""
@@ -146,7 +157,7 @@ class Page:
 @contextlib.contextmanager
 def serving(home: Path, config: Path) -> Iterator[Page]:
     """Start a whole Airflow that lives in `home`; end all of it."""
-    (home / "aisle" / "catalogue").mkdir(parents=True, exist_ok=True)
+    (home / "aisle").mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -37,6 +37,8 @@ class Served:
         self.house, self.process = house, process
         assert process.stdout
         self.words = [process.stdout.readline() for _ in range(6)]
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        self._sessions = {*children, str(process.pid)}
         self._token = ""
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
@@ -85,6 +87,25 @@ class Served:
     def query(self, sql: str, *values: object) -> list[Any]:
         return query(self.house, sql, *values)
 
+    def processes(self) -> list[int]:
+        """Return every process of this Airflow, by its session or the folder in its environment."""
+        mark, found = f"AIRFLOW_HOME={self.house.folder}".encode(), []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                state, _, _, session, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+                named = mark in (entry / "environ").read_bytes().split(b"\0")
+                if state != "Z" and (named or session in self._sessions):
+                    found.append(int(entry.name))
+        return found
+
+    def kill_all(self) -> None:
+        """Kill (SIGKILL) the scheduler, its tasks, and all else of this Airflow."""
+        while found := self.processes():
+            for process in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        self.process.wait(10)
+
 
 def query(house: Airflow, sql: str, *values: object) -> list[Any]:
     """Ask Airflow's database, without disturbing its writers."""
@@ -106,30 +127,11 @@ def serving(house: Airflow) -> Iterator[Served]:
         env={**os.environ, **QUICK, "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
+    served = Served(house, process)
     try:
-        yield Served(house, process)
+        yield served
     finally:
-        kill_all(house)
-        process.wait(10)
-
-
-def of_house(house: Airflow) -> list[int]:
-    """Return every process whose environment names this Airflow's folder."""
-    mark, found = f"AIRFLOW_HOME={house.folder}".encode(), []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-    return found
-
-
-def kill_all(house: Airflow) -> None:
-    """Kill (SIGKILL) the scheduler, its tasks, and all else of this Airflow."""
-    while found := of_house(house):
-        for process in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        served.kill_all()
 
 
 def until(found: Callable[[], Any], house: Airflow, what: str) -> Any:

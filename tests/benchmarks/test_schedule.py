@@ -30,5 +30,5 @@ def test_without_airflow_it_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tiny_catalogue: Path
 ) -> None:
     monkeypatch.setattr(schedule, "AIRFLOW", Path("/no/such/python"))
-    with pytest.raises(UsageError, match="run `make .venv-airflow/.installed` first"):
+    with pytest.raises(UsageError, match=r"run `make \.venv-airflow/\.installed` first"):
         schedule.main(["--input", str(tiny_catalogue)])
