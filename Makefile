@@ -4,6 +4,8 @@
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c $(IS_3_11) 2>/dev/null && echo $$p && break; done)
 IS_3_11 := 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
 VENV := .venv
+# Processes that share the tests; each takes up to 4 GiB of memory.
+TEST_WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-180} $(BIN)/uv pip
@@ -41,8 +43,8 @@ demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dum
 		--prefix $(DEMO)/out --run-id demo
 
 test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests
-	@echo "Running the tests"
-	@$(BIN)/python -m pytest -q
+	@echo "Running the tests ($(TEST_WORKERS) processes)"
+	@$(BIN)/python -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed ## check style and types: ruff, mypy
 	@echo "Checking style (ruff check, ruff format)"

@@ -51,7 +51,13 @@ REQUIRES = [
 ]
 
 EXTRAS = {
-    "dev": ["mypy>=2,<3", "pytest>=9,<10", "ruff>=0.17,<0.18", "uv>=0.13,<0.14"],
+    "dev": [
+        "mypy>=2,<3",
+        "pytest>=9,<10",
+        "pytest-xdist>=3.8,<4",
+        "ruff>=0.17,<0.18",
+        "uv>=0.13,<0.14",
+    ],
     "bench": ["fasttext>=0.9.3,<0.10", "polars>=2,<3", "psutil>=7,<8"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     # Core and standard provider only: the Google provider wants google-api-python-client 2, which

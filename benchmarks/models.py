@@ -3,8 +3,8 @@
 Aisle preprocesses once, its time apart; then each model is trained and evaluated by the commands
 that a user would type, with the hyper-parameters of the config. `seconds` is training with the
 validation after each epoch, `titles_per_second` the titles that were learned from in that time,
-each counted as often as it was seen. Scored on the test part. The linear baseline is that of the
-evaluation, fitted once, beside the first model.
+each counted as often as it was seen; `cpu_seconds` are those of the whole command. Scored on the
+test part. The linear baseline is that of the evaluation, fitted once, beside the first model.
 Example: .venv/bin/python benchmarks/models.py --input DIR --rows 200000 --models cnn,gru_1 --json
 """
 
@@ -100,6 +100,7 @@ def summarise(name: str, titles: int, train: Measurement, evaluate: Measurement)
         "epochs": said["epochs"],
         "seconds": said["fit_seconds"],
         "titles_per_second": round(titles * said["epochs"] / said["fit_seconds"], 1),
+        "cpu_seconds": round(train.cpu_seconds, 1),
         "peak_rss_bytes": train.peak_rss_bytes,
         "baselines": scores["baselines"],
         "train": train.as_figures(),
@@ -116,19 +117,20 @@ def show_all(figures: dict[str, Any], as_json: bool) -> None:
             f"{found['weighted_f1']:.4f}",
             f"{found['epochs']}",
             f"{found['seconds']:,.1f}",
+            f"{found['cpu_seconds']:,.1f}",
             f"{found['titles_per_second']:,.0f}",
             mebibytes(found["peak_rss_bytes"]),
         ]
         for found in figures["models"]
     ]
-    rows += [[name, "", f"{score:.4f}", *[""] * 5] for name, score in figures["baselines"].items()]
+    rows += [[name, "", f"{score:.4f}", *[""] * 6] for name, score in figures["baselines"].items()]
     title = (
         f"Models on {figures['level']}, {figures['records']:,} records, "
         f"{figures['examples']['train']:,} titles to learn from "
         f"(preprocessed in {figures['preprocess_seconds']:,.0f} s)"
     )
-    columns = ["", "parameters", "accuracy", "weighted F1", "epochs", "training s", "titles/s"]
-    show(title, [*columns, "peak memory"], rows, as_json)
+    columns = ["", "parameters", "accuracy", "weighted F1", "epochs", "training s", "CPU s"]
+    show(title, [*columns, "titles/s", "peak memory"], rows, as_json)
 
 
 def model_names(text: str) -> list[str]:
