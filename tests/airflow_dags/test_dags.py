@@ -1,14 +1,17 @@
-"""The DAGs load, and run whole through `dag.test()`, with real commands on real files."""
+"""The DAGs load wherever they are copied to; what they wait for and whom they tell."""
 
 from __future__ import annotations
 
+import http.server
 import json
 import shutil
 import subprocess
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airflow_house import AIRFLOW, PRODUCTS, WALK, Airflow, Retrained, drop, stored
+from airflow_house import AIRFLOW, WALK, Airflow, harmed
 
 from airflow_dags.serve import HOME
 
@@ -47,37 +50,44 @@ def test_the_files_that_are_copied_to_another_airflow_load_there_without_a_confi
     assert len(answer["dags"]) == 4
 
 
-def test_retrain_promotes_the_first_model(retrained: Retrained) -> None:
-    airflow, answer, log = retrained
-    assert answer["state"] == "success", answer
-    assert answer["tasks"]["promote[-1]"] == "success"
-    assert answer["tasks"]["keep[-1]"] == "skipped"
-    champion = json.loads((airflow.prefix / "champion.json").read_text())["champion"]
-    assert (airflow.prefix / "runs" / champion["run_id"] / "exports" / champion["model"]).is_dir()
-    assert '"stage": "train"' in log
-    assert f'"run": "{answer["run_id"]}"' in log
-
-
-def test_score_dump_labels_a_dump_and_archives_it(
-    undisturbed: tuple[Airflow, list[Any], str],
+def test_a_missing_inbox_fails_the_watcher_with_one_line_and_posts_an_alert(
+    airflow: Airflow, tmp_path: Path
 ) -> None:
-    airflow, labels, log = undisturbed
-    assert '"dump_id": "monday.csv-' in log
-    assert [row[0] for row in labels] == stored(airflow)[1] == sorted(dict(PRODUCTS))
-    assert not (airflow.folder / "dropped" / "monday.csv").exists()
-    assert len(list((airflow.prefix / "archive").glob("monday.csv-*/monday.csv"))) == 1
+    posted: list[dict[str, Any]] = []
+    inbox = str(tmp_path / "none")
+    with _webhook(posted) as url:
+        told = {"inbox": inbox, "webhook": url, "retries": 1}
+        config = harmed(airflow, tmp_path, schedule=told)
+        answer, log = replace(airflow, config=config).run("watch_inbox")
+    assert answer["state"] == "failed"
+    assert f"inbox {inbox}: no such folder; make it, or set schedule.inbox" in log
+    (alert,) = posted
+    assert alert["event"] == "task failed"
+    assert alert["task"] == "wait_for_a_dump"
+    assert inbox in alert["reason"]
+    assert "alert: " in log
+    assert url not in log  # what a webhook is called by is a secret
 
 
-def test_a_deleted_champion_stops_scoring_with_one_line(retrained: Retrained) -> None:
-    airflow, _, _ = retrained
-    champion, aside = airflow.prefix / "champion.json", airflow.prefix / "aside.json"
-    shutil.move(champion, aside)
-    try:
-        dump = drop(airflow.folder / "dropped" / "tuesday.csv", PRODUCTS)
-        answer, log = airflow.run("score_dump", dump=str(dump))
-        assert answer["state"] == "failed"
-        assert "no model was promoted yet; run `aisle promote`" in log
-        assert log.count(" -m aisle champion ") == 1  # what somebody must mend is not tried again
-        assert dump.exists()
-    finally:
-        shutil.move(aside, champion)
+class _webhook:
+    """A web server that keeps the JSON posted to it."""
+
+    def __init__(self, posted: list[dict[str, Any]]) -> None:
+        class Keep(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *words: object) -> None:
+                """Say nothing."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keep)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,4 +1,4 @@
-"""The real scheduler, started as `make airflow` starts it: dumps go in, labels come out, once each.
+"""Whole runs: by `dag.test()`, and by the real scheduler, started as `make airflow` starts it.
 
 One start for all: ten good dumps and a bad one lie in the inbox. While the first is being labelled
 everything is killed (SIGKILL) and started again; then runs are started by hand, which go wrong in
@@ -8,96 +8,76 @@ one way each. The last test presses Ctrl-C.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
-import yaml
-from airflow_house import AIRFLOW, PRODUCTS, Airflow, drop, free_port, harmed, stored
-from served_house import Served, query, serving, until
-from servers import Postgres, postgres
+from airflow_house import AIRFLOW, PRODUCTS, Airflow, Retrained, drop, stored
+from busy_house import NAMES, Run, dump_runs, fill, named
+from served_house import Served, until
+from servers import Postgres
 
 from airflow_dags.serve import HOME
 
-NAMES = [f"night{number}" for number in range(10)]
-Run = tuple[str, str]
+
+def test_retrain_promotes_the_first_model(retrained: Retrained) -> None:
+    airflow, answer, log = retrained
+    assert answer["state"] == "success", answer
+    assert answer["tasks"]["promote[-1]"] == "success"
+    assert answer["tasks"]["keep[-1]"] == "skipped"
+    champion = json.loads((airflow.prefix / "champion.json").read_text())["champion"]
+    assert (airflow.prefix / "runs" / champion["run_id"] / "exports" / champion["model"]).is_dir()
+    assert '"stage": "train"' in log
+    assert f'"run": "{answer["run_id"]}"' in log
 
 
-def named(name: str) -> list[tuple[str, str]]:
-    return [(f"{name}-{key}", title) for key, title in PRODUCTS]
+def test_score_dump_labels_a_dump_and_archives_it(
+    undisturbed: tuple[Airflow, list[Any], str],
+) -> None:
+    airflow, labels, log = undisturbed
+    assert '"dump_id": "monday.csv-' in log
+    assert [row[0] for row in labels] == stored(airflow)[1] == sorted(dict(PRODUCTS))
+    assert not (airflow.folder / "dropped" / "monday.csv").exists()
+    assert len(list((airflow.prefix / "archive").glob("monday.csv-*/monday.csv"))) == 1
 
 
-def dump_runs(house: Airflow) -> list[tuple[str, str]]:
-    sql = "SELECT run_id, state FROM dag_run WHERE dag_id = 'score_dump' AND run_id LIKE 'dump__%'"
-    return sorted(query(house, sql))
+def test_a_deleted_champion_stops_scoring_with_one_line(retrained: Retrained) -> None:
+    airflow, _, _ = retrained
+    champion, aside = airflow.prefix / "champion.json", airflow.prefix / "aside.json"
+    shutil.move(champion, aside)
+    try:
+        dump = drop(airflow.folder / "dropped" / "tuesday.csv", PRODUCTS)
+        answer, log = airflow.run("score_dump", dump=str(dump))
+        assert answer["state"] == "failed"
+        assert "no model was promoted yet; run `aisle promote`" in log
+        assert log.count(" -m aisle champion ") == 1  # what somebody must mend is not tried again
+        assert dump.exists()
+    finally:
+        shutil.move(aside, champion)
 
 
-@pytest.fixture(scope="module")
-def house(undisturbed: tuple[Airflow, list[Any], str], tmp_path_factory: Any) -> Airflow:
-    """Give a copy of the trained house with a port of its own, full inbox, and a list of products.
-
-    The champion was promoted in it, and nothing was labelled anew since.
-    """
-    trained, _, _ = undisturbed
-    folder = tmp_path_factory.mktemp("served") / "home"
-    left_out = shutil.ignore_patterns("archive", "labels.db*", "logs", "*.cfg", "dropped")
-    shutil.copytree(trained.folder, folder, ignore=left_out)
-    copy = replace(trained, folder=folder, prefix=folder / "aisle", port=free_port())
-    drop(copy.prefix / "products" / "all.csv", named("all"))
-    for name in NAMES:
-        drop(copy.prefix / "inbox" / f"{name}.csv", named(name))
-    (copy.prefix / "inbox" / "bad.csv").write_text("name,price\nwatch,3\n")
-    return copy
-
-
-@pytest.fixture(scope="module")
-def served(house: Airflow) -> Iterator[Served]:
-    """Give the Airflow that was killed in the middle of a prediction, and started again."""
-    with serving(house):
-        at_work = "runs/*/.work/night*/predict.lock"
-        until(lambda: list(house.prefix.glob(at_work)), house, "prediction at work")
-    assert len(list((house.prefix / "archive").glob("night*"))) < len(NAMES)
-    with serving(house) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def shop_database() -> Iterator[Postgres]:
-    """A PostgreSQL that is down when the tests begin."""
-    folder = Path(tempfile.mkdtemp(prefix="aisle-store-"))
-    folder.chmod(0o755)  # its own user must reach it
-    for server in postgres(folder):
-        server.stop()
-        yield server
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def runs(served: Served, shop_database: Postgres, tmp_path_factory: Any) -> dict[str, Run]:
-    """Start one run of each kind by hand; they go on beside the dumps."""
-    root, house = tmp_path_factory.mktemp("dumps"), served.house
-    found = {"no config": served.trigger("retrain", config="/no/such.yaml")}
-    slow = {"learning_rate": 1e-6}
-    bag = yaml.safe_load(house.config.read_text())["models"]["bag_of_ngrams"]
-    sizes = {"bag_of_ngrams": {**bag, **slow, "dense_learning_rate": 1e-6, "epochs": 1}}
-    worse = harmed(house, root / "worse", models=sizes)
-    families = ["bag_of_ngrams", "dense"]
-    found["worse"] = served.trigger("retrain", config=str(worse), rows=240, models=families)
-    growing = drop(root / "growing.csv", named("growing"))
-    harm = f'[ "$3" = predict ] && echo "g2,watch" >> {growing}'
-    changes = harmed(house, root / "changes", harm)
-    found["growing"] = served.trigger("score_dump", dump=str(growing), config=str(changes))
-    patient = drop(root / "patient.csv", named("patient"))
-    down = harmed(house, root / "down", store={"url": shop_database.url})
-    found["patient"] = served.trigger("score_dump", dump=str(patient), config=str(down))
-    return found
+def test_a_full_disk_stops_the_run_with_one_line_and_keeps_the_dump(
+    retrained: Retrained, small_disk: Path, tmp_path: Path
+) -> None:
+    house = replace(retrained[0], prefix=small_disk / "aisle")
+    champion = json.loads((retrained[0].prefix / "champion.json").read_text())["champion"]
+    export = f"runs/{champion['run_id']}/exports/{champion['model']}"
+    shutil.copytree(retrained[0].prefix / export, house.prefix / export)
+    shutil.copy(retrained[0].prefix / "champion.json", house.prefix)
+    dump = drop(tmp_path / "late.csv", PRODUCTS)
+    fill(small_disk)
+    answer, log = house.run("score_dump", dump=str(dump))
+    assert answer["state"] == "failed"
+    assert answer["tasks"]["score.predict[0]"] == "failed"
+    assert f"{os.strerror(ENOSPC)}; free some space or choose another --prefix" in log
+    assert log.count(" -m aisle predict ") == 1
+    assert dump.exists()
 
 
 def test_what_is_typed_wrong_is_refused_before_a_run_starts(served: Served) -> None:
