@@ -1,4 +1,4 @@
-"""The house at work: an Airflow that was killed and started again, and the runs that go on in it."""
+"""The house at work: an Airflow that was killed and started again, and the runs of the tests."""
 
 from __future__ import annotations
 
