@@ -44,6 +44,7 @@ from configs.errors import UsageError
 
 AIRFLOW = Path(os.environ.get("AISLE_AIRFLOW_PYTHON") or ROOT / ".venv-airflow/bin/python")
 STAGES = ("preprocess", "train", "evaluate", "compare", "promote")
+LONGEST_START_SECONDS = 180
 Seconds = dict[str, float]
 
 
@@ -110,7 +111,10 @@ class Page:
         self._address, self._token = address, ""
         said = {"username": "admin", "password": password}
         self._token = self._ask("/auth/token", said)["access_token"]
+        last = time.monotonic() + LONGEST_START_SECONDS
         while not self._is_up():  # what is measured is a run, not the start of Airflow
+            if time.monotonic() > last:
+                raise RunFailed(f"Airflow is not up after {LONGEST_START_SECONDS} s")
             time.sleep(1)
 
     def run(self, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
