@@ -51,7 +51,12 @@ def run_aisle(
     if beam:
         typed += ["--", *beam]
     _log.info("running %s", " ".join(typed))
-    status, out, err = _run(typed)
+    try:
+        status, out, err = _run(typed)
+    except (FileNotFoundError, PermissionError) as error:
+        raise AirflowFailException(
+            f"schedule.python {python}: {error.strerror}; name the interpreter that has Aisle"
+        ) from None
     if status == MEND:
         raise AirflowFailException(_last(err) or f"aisle {command}: exit status {MEND}")
     if status:

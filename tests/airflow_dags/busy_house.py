@@ -77,6 +77,8 @@ def runs(served: Served, shop_database: Postgres, tmp_path_factory: Any) -> dict
     """Start one run of each kind by hand; they go on beside the dumps."""
     root, house = tmp_path_factory.mktemp("dumps"), served.house
     found = {"no config": served.trigger("retrain", config="/no/such.yaml")}
+    no_python = harmed(house, root / "none", schedule={"python": "/no/such/python"})
+    found["no python"] = served.trigger("retrain", config=str(no_python))
     slow = {"learning_rate": 1e-6}
     bag = yaml.safe_load(house.config.read_text())["models"]["bag_of_ngrams"]
     sizes = {"bag_of_ngrams": {**bag, **slow, "dense_learning_rate": 1e-6, "epochs": 1}}

@@ -100,6 +100,14 @@ def test_a_missing_config_stops_the_run_with_one_line_and_no_further_try(
     assert "config /no/such.yaml: cannot be read" in served.log(runs["no config"])
 
 
+def test_a_missing_interpreter_stops_the_run_with_one_line_and_no_further_try(
+    served: Served, runs: dict[str, Run]
+) -> None:
+    assert served.ended(runs["no python"]) == "failed"
+    assert served.tasks(runs["no python"])["preprocess[-1]"] == ("failed", 1)
+    assert "schedule.python /no/such/python: No such file" in served.log(runs["no python"])
+
+
 def test_killed_in_the_middle_ten_dumps_are_scored_each_once_as_if_undisturbed(
     served: Served, runs: dict[str, Run], undisturbed: tuple[Airflow, list[Any], str]
 ) -> None:
