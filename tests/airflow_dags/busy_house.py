@@ -73,7 +73,7 @@ def shop_database() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def runs(served: Served, shop_database: Postgres, tmp_path_factory: Any) -> dict[str, Run]:
+def runs(served: Served, tmp_path_factory: Any) -> dict[str, Run]:
     """Start one run of each kind by hand; they go on beside the dumps."""
     root, house = tmp_path_factory.mktemp("dumps"), served.house
     found = {"no config": served.trigger("retrain", config="/no/such.yaml")}
@@ -89,9 +89,11 @@ def runs(served: Served, shop_database: Postgres, tmp_path_factory: Any) -> dict
     harm = f'[ "$3" = predict ] && echo "g2,watch" >> {growing}'
     changes = harmed(house, root / "changes", harm)
     found["growing"] = served.trigger("score_dump", dump=str(growing), config=str(changes))
-    patient = drop(root / "patient.csv", named("patient"))
-    down = harmed(house, root / "down", store={"url": shop_database.url})
-    found["patient"] = served.trigger("score_dump", dump=str(patient), config=str(down))
+    told = drop(root / "told.csv", named("told"))
+    _, assets = served.ask("/api/v2/assets?name_pattern=aisle_inbox")
+    event = {"asset_id": assets["assets"][0]["id"], "extra": {"dump": str(told)}}
+    status, answer = served.ask("/api/v2/assets/events", event)
+    assert status == 200, answer
     return found
 
 

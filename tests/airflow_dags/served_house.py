@@ -19,7 +19,7 @@ from airflow_house import AIRFLOW, Airflow
 
 from airflow_dags.serve import HOME
 
-LONGEST = 240.0
+LONGEST = 420.0
 # a test need not wait half a minute until a killed task is missed
 QUICK = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",

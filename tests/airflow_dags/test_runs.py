@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from airflow_house import AIRFLOW, PRODUCTS, Airflow, Retrained, drop, stored
+from airflow_house import AIRFLOW, PRODUCTS, Airflow, Retrained, drop, harmed, stored
 from busy_house import NAMES, Run, dump_runs, fill, named
 from served_house import Served, until
-from servers import Postgres
+from servers import PASSWORD, Postgres
 
 from airflow_dags.serve import HOME
 
@@ -108,6 +108,23 @@ def test_a_missing_interpreter_stops_the_run_with_one_line_and_no_further_try(
     assert "schedule.python /no/such/python: No such file" in served.log(runs["no python"])
 
 
+def test_a_store_that_is_down_is_tried_again_until_it_is_up(
+    served: Served, runs: dict[str, Run], shop_database: Postgres, tmp_path: Path
+) -> None:
+    dump, task = drop(tmp_path / "patient.csv", named("patient")), "score.diff[0]"
+    config = harmed(served.house, tmp_path, store={"url": shop_database.url})
+    run = served.trigger("score_dump", dump=str(dump), config=str(config))
+    until(lambda: served.tasks(run).get(task, ("", 0))[1] > 1, served.house, "second try")
+    shop_database.start()
+    assert served.ended(run) == "success"
+    log = served.log(run)
+    assert "aisle diff: exit status 75" in log
+    assert PASSWORD not in log
+    with psycopg.connect(shop_database.dsn) as connection:
+        found = connection.execute("SELECT product_id FROM label_history").fetchall()
+    assert sorted(name for (name,) in found) == sorted(dict(named("patient")))
+
+
 def test_killed_in_the_middle_ten_dumps_are_scored_each_once_as_if_undisturbed(
     served: Served, runs: dict[str, Run], undisturbed: tuple[Airflow, list[Any], str]
 ) -> None:
@@ -158,21 +175,6 @@ def test_a_dump_that_changes_while_it_is_read_is_quarantined_and_not_written(
     assert stored(served.house, "growing-") == ([], [])
 
 
-def test_a_store_that_is_down_is_tried_again_until_it_is_up(
-    served: Served, runs: dict[str, Run], shop_database: Postgres
-) -> None:
-    run, task = runs["patient"], "score.diff[0]"
-    until(lambda: served.tasks(run).get(task, ("", 0))[1] > 1, served.house, "second try")
-    shop_database.start()
-    assert served.ended(run) == "success"
-    log = served.log(run)
-    assert "aisle diff: exit status 75" in log
-    assert shop_database.url not in log
-    with psycopg.connect(shop_database.dsn) as connection:
-        found = connection.execute("SELECT product_id FROM label_history").fetchall()
-    assert sorted(name for (name,) in found) == sorted(dict(named("patient")))
-
-
 def test_a_gate_that_stays_shut_keeps_the_champion_and_the_run_succeeds(
     served: Served, runs: dict[str, Run], undisturbed: tuple[Airflow, list[Any], str]
 ) -> None:
@@ -189,14 +191,7 @@ def test_a_gate_that_stays_shut_keeps_the_champion_and_the_run_succeeds(
     assert '\\"records\\": 240' in log or '"records": 240' in log
 
 
-def test_an_event_of_the_inbox_asset_names_a_dump(
-    served: Served, runs: dict[str, Run], tmp_path: Path
-) -> None:
-    dump = drop(tmp_path / "told.csv", named("told"))
-    _, found = served.ask("/api/v2/assets?name_pattern=aisle_inbox")
-    body = {"asset_id": found["assets"][0]["id"], "extra": {"dump": str(dump)}}
-    status, answer = served.ask("/api/v2/assets/events", body)
-    assert status == 200, answer
+def test_an_event_of_the_inbox_asset_names_a_dump(served: Served, runs: dict[str, Run]) -> None:
     sql = "SELECT dag_id, run_id FROM dag_run WHERE dag_id = 'score_dump' AND run_id LIKE 'asset%'"
     (run,) = until(lambda: served.query(sql), served.house, "run of score_dump")
     assert served.ended(run) == "success"
