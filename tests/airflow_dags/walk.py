@@ -23,9 +23,9 @@ def load() -> dict[str, object]:
     seconds, errors, found = {}, {}, {}
     for name in FILES:
         path = f"airflow_dags/{name}.py"
-        began = time.perf_counter()
+        began = time.process_time()  # of this process alone, whatever else the machine does
         bag = DagBag(path, bundle_name="testing")
-        seconds[name] = time.perf_counter() - began
+        seconds[name] = time.process_time() - began
         errors |= bag.import_errors
         for dag_id, dag in bag.dags.items():
             found[dag_id] = {
