@@ -10,6 +10,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-180} $(BIN)/uv pip
 DEMO := .demo
+AIRFLOW_LOCKED = --require-hashes --no-deps --only-binary :all: -r airflow.lock
+AIRFLOW := .venv-airflow
+# What the environment of the scheduler needs, as setup.py says it.
+AIRFLOW_NEEDS := import setuptools; setuptools.setup = lambda **k: print(*k["extras_require"]["airflow"], sep="\n"); import runpy; runpy.run_path("setup.py")
 
 # Packages without a wheel are built by the pinned tools below, never by whatever is newest today.
 BUILD_TOOLS := pybind11 setuptools wheel
@@ -23,14 +27,14 @@ PINS := awk -v names="$$names" -v only="$${only:-1}" \
 	/^[^ \#]/ { split($$0, part, "=="); on = ((part[1] in want) == only) } on' requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench airflow lock clean
 
 ifneq ($(and $(filter bench,$(MAKECMDGOALS)),$(if $(INPUT),,missing)),)
 $(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
 endif
 
 help: ## say what there is
-	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dump, show the table
 	@echo "Running the whole chain on a sample catalogue in $(DEMO)"
@@ -38,7 +42,7 @@ demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dum
 	@$(BIN)/aisle run --input $(DEMO)/catalogue --dump $(DEMO)/dump.csv --dump-id new-products \
 		--prefix $(DEMO)/out --run-id demo
 
-test: $(VENV)/.installed ## run the tests
+test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests
 	@echo "Running the tests ($(TEST_WORKERS) processes)"
 	@$(BIN)/python -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -55,6 +59,10 @@ bench: $(VENV)/.fasttext ## measure against other tools: make bench INPUT=DIR [R
 		$(BIN)/python benchmarks/$$name.py --input "$(INPUT)" $(if $(ROWS),--rows $(ROWS)) || exit; \
 	done
 
+airflow: $(VENV)/.installed $(AIRFLOW)/.installed ## a scheduler, its page and the DAGs on this machine; Ctrl-C ends all
+	@echo "Starting Airflow in .airflow (a minute)"
+	@exec $(AIRFLOW)/bin/python -m airflow_dags.serve --folder .airflow --port $(or $(PORT),8080)
+
 lock: $(BIN)/python ## pin what setup.py asks for in requirements.lock; UPGRADE=1 takes the newest
 	@echo "Resolving setup.py into requirements.lock (Linux on x86-64, Python 3.11)"
 	@test -x $(BIN)/uv || $(PIP) 'uv>=0.13,<0.14'
@@ -62,11 +70,15 @@ lock: $(BIN)/python ## pin what setup.py asks for in requirements.lock; UPGRADE=
 		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
 		--generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock  (for Linux on x86-64, Python 3.11)" $(if $(UPGRADE),--upgrade) -o requirements.lock
+	@$(BIN)/python -c '$(AIRFLOW_NEEDS)' | $(UV) compile - --quiet \
+		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+		--generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock  (for Linux on x86-64, Python 3.11)" $(if $(UPGRADE),--upgrade) -o airflow.lock
 
 clean: ## remove the demo, caches and build leftovers; .venv stays
 	@echo "Removing $(DEMO), caches and build leftovers"
 	@rm -rf $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
-	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . \( -path ./$(VENV) -o -path ./$(AIRFLOW) \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # A stamp is written last: what was interrupted is taken up again. fastText is only what the
 # benchmarks compare with, so a machine that cannot compile it does everything else.
@@ -81,6 +93,15 @@ $(VENV)/.installed: requirements.lock setup.py $(BIN)/python
 	@rm -f $(VENV)/.fasttext
 	@touch $@
 	@$(MAKE) --silent $(VENV)/.fasttext || echo "Going on without fastText: only make bench needs it"
+
+# Airflow lives apart: its pins and those of TensorFlow need not agree.
+$(AIRFLOW)/.installed: airflow.lock $(VENV)/.installed
+	@echo "Installing airflow.lock into $(AIRFLOW) (once; about a minute)"
+	@$(BIN)/python -m venv --clear $(AIRFLOW)
+	@$(UV) install --quiet --python $(AIRFLOW)/bin/python $(AIRFLOW_LOCKED) 2> $(AIRFLOW)/uv.log || { \
+		echo "uv did not succeed (see $(AIRFLOW)/uv.log); trying pip"; \
+		$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check $(AIRFLOW_LOCKED); }
+	@touch $@
 
 $(VENV)/.fasttext: $(VENV)/.installed
 	@names=fasttext; $(PINS) > $(VENV)/fasttext.lock

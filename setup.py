@@ -61,10 +61,13 @@ EXTRAS = {
     "bench": ["fasttext>=0.9.3,<0.10", "polars>=2,<3", "psutil>=7,<8"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     # Core and standard provider only: the Google provider wants google-api-python-client 2, which
-    # tfx-bsl refuses. It belongs into an environment of Airflow's own.
+    # tfx-bsl refuses. It belongs into an environment of Airflow's own. The DAGs read the config
+    # there: the last two. airflow.lock pins these.
     "airflow": [
         "apache-airflow-core>=3.3,<3.4",
         "apache-airflow-providers-standard>=1,<2",
+        "pydantic>=2.12,<3",
+        "pyyaml>=6,<7",
     ],
 }
 

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from aisle.arguments import parse_arguments
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
+
+_TRY_AGAIN = 75
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 2 after one line on what to mend."""
+    """Run one command; return 0, or after one line 2 (mend it) or 75 (it may pass: try again)."""
     given = parse_arguments(sys.argv[1:] if arguments is None else list(arguments))
     try:
         from aisle import commands
@@ -18,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.run_command(given)
     except UsageError as error:
         sys.stderr.write(f"aisle {given.command}: {error}\n")
-        return 2
+        return _TRY_AGAIN if isinstance(error, PassingFault) else 2
     except KeyboardInterrupt:
         sys.stderr.write(f"aisle {given.command}: stopped; run it again to go on\n")
         return 130

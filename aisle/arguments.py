@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from aisle import __version__
+from aisle.champion_arguments import AddOptions, champion_commands
 from configs.artifacts import PREFIX_VARIABLE, default_prefix
 
 _CONFIG = "configs/amazon_ads.yaml"
@@ -175,8 +176,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     _stage(command)
 
 
-_AddOptions = Callable[[argparse.ArgumentParser], None]
-_COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
+_COMMANDS: dict[str, tuple[str, str, AddOptions]] = {
     "sample": (
         "write a generated catalogue and a product dump",
         "aisle sample --folder demo --titles 60000",
@@ -253,6 +253,7 @@ _COMMANDS: dict[str, tuple[str, str, _AddOptions]] = {
         f"aisle dead-letters --config {_CONFIG} --prefix out --replay",
         _dead_letters,
     ),
+    **champion_commands(_CONFIG, _stage),
     "run": (
         "the chain: preprocess, train, evaluate, and with --dump predict and write-labels",
         (

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aisle.champion_commands import CHAMPION_COMMANDS
 from aisle.tables import show_chain, show_figures, show_trials
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
@@ -306,5 +307,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "labels": labels,
     "undo": undo,
     "dead-letters": dead_letters,
+    **CHAMPION_COMMANDS,
     "run": run,
 }

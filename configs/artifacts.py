@@ -43,6 +43,54 @@ def shard_name(objective: Objective, split: Split, index: int, of: int) -> str:
 
 
 @dataclass(frozen=True)
+class PrefixArtifacts:
+    """The paths that the runs below a prefix share.
+
+    A dump goes from `inbox` to `scoring/<dump_id>`, and ends in `archive/<dump_id>` or, with the
+    reason, in `quarantine/<dump_id>`.
+    """
+
+    prefix: str
+
+    def __post_init__(self) -> None:
+        if not self.prefix:
+            raise UsageError("prefix: expected a folder or gs://bucket/folder, got nothing")
+
+    @property
+    def champion(self) -> str:
+        """The model that labels new dumps, and those that did before it."""
+        return f"{self._root}/champion.json"
+
+    @property
+    def catalogue(self) -> str:
+        return f"{self._root}/catalogue"
+
+    @property
+    def products(self) -> str:
+        return f"{self._root}/products"
+
+    @property
+    def inbox(self) -> str:
+        return f"{self._root}/inbox"
+
+    def scoring(self, dump_id: str) -> str:
+        return f"{self._root}/scoring/{check_name('dump id', dump_id)}"
+
+    def archive(self, dump_id: str) -> str:
+        return f"{self._root}/archive/{check_name('dump id', dump_id)}"
+
+    def quarantine(self, dump_id: str) -> str:
+        return f"{self._root}/quarantine/{check_name('dump id', dump_id)}"
+
+    def backfill(self, name: str) -> str:
+        return f"{self._root}/backfill/{check_name('backfill', name)}"
+
+    @property
+    def _root(self) -> str:
+        return self.prefix.rstrip("/")
+
+
+@dataclass(frozen=True)
 class RunArtifacts:
     """The paths of one run below a prefix.
 
@@ -119,6 +167,10 @@ class RunArtifacts:
 
     def predictions(self, dump_id: str) -> str:
         return f"{self.root}/predictions/{check_name('dump id', dump_id)}"
+
+    def comparison(self, hparams_id: str) -> str:
+        """Return where the gate says how a model did against the champion."""
+        return f"{self.root}/comparison/{check_name('hparams id', hparams_id)}"
 
     @property
     def label_store_url(self) -> str:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from configs.baselines import BaselineSettings
 from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import FitSettings, ModelSettings
+from configs.schedule import PromotionSettings, ScheduleSettings
 from configs.section import (
     Count,
     Encoding,
@@ -178,8 +179,13 @@ class ObjectiveSettings(Section):
 
 
 class PreprocessSettings(Section):
-    """Shape of the output of preprocessing and of the batches that flow through it."""
+    """Shape of the output of preprocessing and of the batches that flow through it.
 
+    `rows`: for a quick run, about how many records to take: the first ones of each file, the same
+    number of each, and one at least; none: all.
+    """
+
+    rows: Count | None = None
     num_shards: Annotated[int, Field(ge=1, le=100_000)] = 32
     batch_rows: Count = 32_768
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
@@ -256,6 +262,8 @@ class Settings(Section):
     dump: DumpSettings = DumpSettings()
     store: StoreSettings = StoreSettings()
     pipeline: RunnerSettings = RunnerSettings()
+    promotion: PromotionSettings = PromotionSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:

@@ -22,8 +22,9 @@ from configs.loading import fingerprint
 from configs.rules import RuleBook, load_rules
 from configs.settings import DumpSettings, Settings
 from pipelines import storage
-from pipelines.dumps import DUMP_ROWS, REJECTS, DumpFile, ReadDump, find_dump_files
+from pipelines.dumps import DUMP_ROWS, DumpFile, find_dump_files
 from pipelines.progress import ProgressLog, show_progress
+from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import pipeline_options
 from pipelines.stage import Outcome, require_manifest, run_stage

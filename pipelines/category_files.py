@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.columns import ColumnFeature
 from configs.errors import UsageError
@@ -75,7 +76,10 @@ def _category(relative: str, rules: CategorySettings) -> str | None:
 
 
 class ReadCategoryFiles(beam.PTransform):
-    """Read files into batches of `READ`; the output `rejects` holds batches of `REJECTED`."""
+    """Read files into batches of `READ`; the output `rejects` holds batches of `REJECTED`.
+
+    `first`: take only so many records of each file.
+    """
 
     def __init__(
         self,
@@ -83,9 +87,10 @@ class ReadCategoryFiles(beam.PTransform):
         categories: CategorySettings,
         progress: ProgressLog,
         features: Mapping[str, ColumnFeature] | None = None,
+        first: int | None = None,
     ) -> None:
         super().__init__()
-        self._do_fn = _ReadCategoryFile(source, categories, progress, features or {})
+        self._do_fn = _ReadCategoryFile(source, categories, progress, features or {}, first)
 
     def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="read")
@@ -98,14 +103,14 @@ class _ReadCategoryFile(beam.DoFn):
         categories: CategorySettings,
         progress: ProgressLog,
         features: Mapping[str, ColumnFeature],
+        first: int | None,
     ) -> None:
         self._source, self._categories, self._progress = source, categories, progress
-        self._features = features
+        self._features, self._first = features, first
 
     def process(self, file: CategoryFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for batch, rejects in read_category_file(
-            file, self._source, self._categories, self._features
-        ):
+        read = read_category_file(file, self._source, self._categories, self._features)
+        for batch, rejects in read if self._first is None else first_records(read, self._first):
             self._progress.add("records read", batch.num_rows + len(rejects))
             if batch.num_rows:
                 yield batch
@@ -134,6 +139,21 @@ def read_category_file(
             yield _nothing(), block.rejects
     if empty:
         yield _nothing(), [RejectedRow(file.relative, 0, EMPTY_FILE, b"")]
+
+
+def first_records(
+    read: Iterator[tuple[pa.RecordBatch, list[RejectedRow]]], count: int
+) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
+    """Yield what `read_category_file` does, up to `count` records, rejects among them."""
+    for batch, rejects in read:
+        lines = sorted([*batch.column("line").to_pylist(), *(bad.line for bad in rejects)])
+        if len(lines) >= count:
+            last = lines[count - 1]
+            kept = pc.less_equal(batch.column("line"), last)
+            yield batch.filter(kept), [bad for bad in rejects if bad.line <= last]
+            return
+        count -= len(lines)
+        yield batch, rejects
 
 
 def _blocks(

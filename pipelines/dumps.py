@@ -1,4 +1,7 @@
-"""The door for product dumps: CSV, TSV, JSON lines or Parquet in, ids and titles out."""
+"""The door for product dumps: CSV, TSV, JSON lines or Parquet in, ids and titles out.
+
+Without Beam, so that a dump can be looked at in a second: `pipelines.read_dump` reads it with Beam.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,12 +20,9 @@ from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
 from pipelines.json_lines import read_json_blocks
-from pipelines.labelled_records import NO_TITLE, joined_text
 from pipelines.parquet_rows import read_parquet_blocks
-from pipelines.progress import ProgressLog
-from pipelines.rejects import rejects_batch
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
-from transforms.column_values import number_values, text_values
+from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
 DUMP_ROWS = pa.schema(
@@ -35,7 +34,6 @@ DUMP_ROWS = pa.schema(
     ]
 )
 NO_ID = "no id"
-REJECTS = "rejects"
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 _ENDINGS: dict[str, Format] = {
@@ -107,40 +105,6 @@ def _check_columns(
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"--dump {file.path}: not a {file.form} file: {reason}") from error
-
-
-class ReadDump(beam.PTransform):
-    """Read files into batches of `DUMP_ROWS`; the output `rejects` holds batches of rejects."""
-
-    def __init__(
-        self,
-        settings: DumpSettings,
-        progress: ProgressLog,
-        features: Mapping[str, ColumnFeature] | None = None,
-    ) -> None:
-        super().__init__()
-        self._do_fn = _ReadDumpFile(settings, progress, features or {})
-
-    def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
-        return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="rows")
-
-
-class _ReadDumpFile(beam.DoFn):
-    def __init__(
-        self,
-        settings: DumpSettings,
-        progress: ProgressLog,
-        features: Mapping[str, ColumnFeature],
-    ) -> None:
-        self._settings, self._progress, self._features = settings, progress, features
-
-    def process(self, file: DumpFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for batch, rejects in read_dump_file(file, self._settings, self._features):
-            self._progress.add("rows read", batch.num_rows + len(rejects))
-            if batch.num_rows:
-                yield batch
-            if rejects:
-                yield beam.pvalue.TaggedOutput(REJECTS, rejects_batch(rejects))
 
 
 def read_dump_file(

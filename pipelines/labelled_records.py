@@ -23,12 +23,12 @@ from pipelines.json_lines import read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
 from pipelines.tables import Block, TableFormat, read_blocks
-from transforms.column_values import number_values, text_values
+from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 from transforms.labels import record_labels
 from transforms.title_steps import READ
 
-NO_CATEGORY, NO_TITLE = "no category", "no title"
+NO_CATEGORY = "no category"
 _TITLE = ":title"  # the one of the accepted columns that a file has; a header is never called so
 
 
@@ -166,19 +166,6 @@ def _labelled(
             columns[feature] = text_values(block.columns[header])
     labelled = replace(block, columns=columns)
     return reject_rows(labelled, why, name) if why else labelled
-
-
-def joined_text(columns: Sequence[pa.Array]) -> pa.Array:
-    """Return the texts of a row with a space between; those without a character are left out."""
-    if len(columns) == 1:
-        return pc.fill_null(columns[0], "")
-    trimmed = [pc.fill_null(pc.utf8_trim_whitespace(column), "") for column in columns]
-    return functools.reduce(_with_space, trimmed)
-
-
-def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
-    both = pc.binary_join_element_wise(left, right, " ")
-    return pc.if_else(pc.equal(left, ""), right, pc.if_else(pc.equal(right, ""), left, both))
 
 
 def _only_whole(columns: Mapping[str, pa.Array], max_bytes: int) -> dict[int, str]:

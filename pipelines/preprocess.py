@@ -124,7 +124,13 @@ def build(
         | "List the files" >> beam.Create(list(files))
         | "Spread the files" >> beam.Reshuffle()
         | "Read the records"
-        >> ReadCategoryFiles(settings.source, settings.categories, log, settings.features.columns)
+        >> ReadCategoryFiles(
+            settings.source,
+            settings.categories,
+            log,
+            settings.features.columns,
+            first=_first(settings.preprocess.rows, len(files)),
+        )
     )
     cleaned = read.read | "Clean the titles" >> CleanTitles(
         settings.text, settings.split.key, settings.preprocess.batch_rows
@@ -167,6 +173,11 @@ def build(
         folder=f"{work}/stats",
         level=settings.objectives.exclusive.level,
     )
+
+
+def _first(rows: int | None, files: int) -> int | None:
+    """Return how many records a file may give, so that all give about `rows`; one at least."""
+    return None if rows is None else max(1, rows // files)
 
 
 def _count_read(batch: pa.RecordBatch) -> Counter:

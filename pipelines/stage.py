@@ -21,7 +21,7 @@ from typing import Any
 
 from aisle import __version__
 from configs.artifacts import COMPLETED
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 from pipelines import storage
 
 DISK_FULL = os.strerror(errno.ENOSPC)
@@ -158,7 +158,7 @@ def _only_one(work: str, stage: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(
+            raise PassingFault(
                 f"{work}: another process is running {stage} of this run; wait for it to end"
             ) from error
         yield

@@ -7,6 +7,7 @@ hidden neighbour that is then renamed, on Cloud Storage by one upload.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fnmatch
 import functools
 import glob
@@ -139,6 +140,28 @@ def move_tree(source: str, target: str) -> None:
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     os.rename(source, target)
+
+
+def move_file(source: str, target: str) -> None:
+    """Move a file, over what may stand at `target`.
+
+    To another disk, and on Cloud Storage, it is copied whole, then deleted.
+    """
+    if is_remote(source):
+        (bucket, name), (there, wanted) = _bucket_and_name(source), _bucket_and_name(target)
+        blob = bucket.blob(name)
+        bucket.copy_blob(blob, there, wanted)
+        blob.delete()
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with open(source, "rb") as held, open_output(target) as copy:
+            shutil.copyfileobj(held, copy)
+        os.unlink(source)
 
 
 def content_fingerprint(files: list[FileInfo]) -> str:

@@ -36,6 +36,7 @@ from trainer.plan import FitPlan, Part
 from trainer.vocabulary import KnownWords, read_known_words, vectors_fingerprint
 from transforms.categories import Taxonomy
 
+_NOT_OF_A_MODEL = {"pipeline", "promotion", "schedule"}
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
 
 
@@ -330,7 +331,9 @@ def _description(
         "model_fingerprint": fingerprint(
             {"examples": examples.fingerprint, "train": train_fingerprint(settings)}
         ),
-        "config_fingerprint": fingerprint(settings.model_dump(mode="json", exclude={"pipeline"})),
+        "config_fingerprint": fingerprint(
+            settings.model_dump(mode="json", exclude=_NOT_OF_A_MODEL)
+        ),
         "transform_fingerprint": fingerprint(
             {"examples": examples.config_fingerprint, "input": examples.input_fingerprint}
         ),

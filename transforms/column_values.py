@@ -1,11 +1,15 @@
-"""Values of further columns on their way to the features: texts, or numbers with NaN for none."""
+"""Values of columns: the texts of a title joined, further ones as texts or as numbers with NaN."""
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+NO_TITLE = "no title"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -31,3 +35,16 @@ def missing_values(numbers: bool, size: int) -> pa.Array:
     if numbers:
         return pa.array(np.full(size, np.nan, np.float32))
     return pa.array([b""] * size, pa.binary())
+
+
+def joined_text(columns: Sequence[pa.Array]) -> pa.Array:
+    """Return the texts of a row with a space between; those without a character are left out."""
+    if len(columns) == 1:
+        return pc.fill_null(columns[0], "")
+    trimmed = [pc.fill_null(pc.utf8_trim_whitespace(column), "") for column in columns]
+    return functools.reduce(_with_space, trimmed)
+
+
+def _with_space(left: pa.Array, right: pa.Array) -> pa.Array:
+    both = pc.binary_join_element_wise(left, right, " ")
+    return pc.if_else(pc.equal(left, ""), right, pc.if_else(pc.equal(right, ""), left, both))

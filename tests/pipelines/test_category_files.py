@@ -8,7 +8,8 @@ import pytest
 
 from configs.errors import UsageError
 from configs.settings import Settings
-from pipelines.category_files import find_category_files, read_category_file
+from configs.source import SourceSettings
+from pipelines.category_files import find_category_files, first_records, read_category_file
 from pipelines.labelled_records import NO_CATEGORY
 from pipelines.rejects import EMPTY_FILE
 from transforms.csv_records import NOT_DECODABLE, STRAY_QUOTE, RejectedRow
@@ -95,3 +96,19 @@ def test_a_file_whose_name_says_no_category_is_refused(tmp_path: Path) -> None:
     (tmp_path / "shop_.csv").write_text("title\nBed\n")
     with pytest.raises(UsageError, match=r"the name of shop_\.csv says no category"):
         find_category_files(str(tmp_path), BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"), [(1, "0"), (3, "0 1 2"), (4, "0 1 2 3"), (9, "0 1 2 3 4")]
+)
+def test_the_first_records_are_taken_rejects_among_them(
+    tmp_path: Path, count: int, kept: str
+) -> None:
+    (tmp_path / "shop_a.csv").write_bytes(b"title\nBed 0\nMat \xff 1\nBed 2\nBed 3\nMat \xff 4\n")
+    settings = BY_NAME.model_copy(update={"source": SourceSettings(encoding="utf-8")})
+    (file,) = find_category_files(str(tmp_path), settings)[0]
+    read = read_category_file(file, settings.source, settings.categories)
+    found = []
+    for batch, rejects in first_records(read, count):
+        found += [*batch.column("line").to_pylist(), *(bad.line for bad in rejects)]
+    assert sorted(found) == [2 + int(number) for number in kept.split()]

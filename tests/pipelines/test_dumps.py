@@ -17,13 +17,12 @@ from configs.settings import DumpSettings
 from pipelines.dumps import (
     NO_ID,
     NO_TITLE,
-    REJECTS,
-    ReadDump,
     find_dump_files,
     read_dump_file,
 )
 from pipelines.json_lines import NOT_JSON
 from pipelines.progress import ProgressLog
+from pipelines.read_dump import REJECTS, ReadDump
 from transforms.csv_records import RejectedRow
 from transforms.predictions import last_rows
 

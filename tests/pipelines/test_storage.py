@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,16 @@ def test_a_folder_that_cannot_be_made_is_one_line_with_what_to_do(tmp_path: Path
 def test_a_folder_that_is_there_can_be_made_again_and_nothing_is_left_in_it(tmp_path: Path) -> None:
     storage.make_folder(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_moves_to_another_disk_too(tmp_path: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second disk: /dev/shm")
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        source, target = Path(folder, "dump.csv"), tmp_path / "archive" / "dump.csv"
+        source.write_text("id,title\n")
+        storage.move_file(str(source), str(target))
+        assert not source.exists()
+        assert target.read_text() == "id,title\n"
+        assert list(target.parent.iterdir()) == [target]

@@ -1,0 +1,104 @@
+"""Plan the labelling of all products anew: what a new champion could change, the likeliest first.
+
+A product comes the earlier the less sure its label was (the margin between its two best
+probabilities); one without a label comes first; one that the champion labelled already, from this
+very title, is left out. What is left is cut into chunks, each a dump of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from configs.artifacts import PrefixArtifacts, RunArtifacts
+from configs.columns import ColumnFeatures
+from configs.errors import UsageError
+from configs.settings import Settings
+from pipelines import storage
+from pipelines.champion import Champion
+from pipelines.check_dump import champion_features
+from pipelines.dumps import find_dump_files, read_dump_file
+from pipelines.stored_margins import read_margins
+
+PLAN = "plan.json"
+
+
+def plan_backfill(
+    settings: Settings, prefix: str, champion: Champion, products: str, store_url: str
+) -> dict[str, Any]:
+    """Write the chunks and `plan.json`, unless the champion's plan for these products is there.
+
+    Figures: `chunks` (paths), `products`, `up_to_date`, `to_label`, `sets` (the `--set` options
+    with which a chunk is read), `done_before`. Raises `UsageError` where there are no products.
+    """
+    features = champion_features(prefix, champion)
+    files, content = find_dump_files(products, settings.dump, features)
+    folder = PrefixArtifacts(prefix).backfill(f"{champion.run_id}.{champion.model}"[:119])
+    plan = f"{folder}/{content[:8]}-{settings.schedule.chunk_rows}-{PLAN}"
+    if storage.exists(plan):
+        return {**json.loads(storage.read_bytes(plan)), "done_before": True}
+    tables = [
+        pa.Table.from_batches([batch])
+        for file in files
+        for batch, _ in read_dump_file(file, settings.dump, features)
+    ]
+    if not tables:
+        raise UsageError(f"--products {products}: not one row that can be read; nothing to label")
+    rows = _last_of_each_id(pa.concat_tables(tables))
+    margins = _margins(rows["id"], settings, store_url, _fingerprint(prefix, champion))
+    order = np.argsort(margins, kind="stable")
+    wanted = order[~np.isposinf(margins[order])]
+    chunks = _write_chunks(rows, wanted, folder, content[:8], settings.schedule.chunk_rows)
+    figures = {
+        "chunks": chunks,
+        "products": rows.num_rows,
+        "up_to_date": rows.num_rows - len(wanted),
+        "to_label": len(wanted),
+        "sets": _sets(features),
+    }
+    storage.write_bytes(plan, json.dumps(figures, indent=1).encode())
+    return {**figures, "done_before": False}
+
+
+def _last_of_each_id(rows: pa.Table) -> pa.Table:
+    """Keep the last row of each id, as prediction does."""
+    numbered = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
+    last = numbered.group_by("id").aggregate([("row", "max")])["row_max"]
+    return rows.take(pc.take(last, pc.sort_indices(last)))
+
+
+def _fingerprint(prefix: str, champion: Champion) -> str:
+    export = RunArtifacts(prefix, champion.run_id).exports(champion.model)
+    return str(json.loads(storage.read_bytes(f"{export}/model.json"))["model_fingerprint"])
+
+
+def _margins(ids: pa.ChunkedArray, settings: Settings, store_url: str, champion: str) -> np.ndarray:
+    """Return how sure each id's label is: -1 without one, infinity if it is the champion's."""
+    known: dict[str, float] = {}
+    for product, fingerprint, margin in read_margins(store_url, settings.store):
+        known[product] = np.inf if fingerprint == champion else margin
+    return np.array([known.get(name, -1.0) for name in ids.to_pylist()])
+
+
+def _write_chunks(
+    rows: pa.Table, order: np.ndarray, folder: str, content: str, chunk_rows: int
+) -> list[str]:
+    kept = rows.drop_columns([name for name in ("file", "line") if name in rows.column_names])
+    paths = []
+    for number, begin in enumerate(range(0, len(order), chunk_rows)):
+        path = f"{folder}/{content}-{chunk_rows}-{number:05d}.parquet"
+        with storage.open_output(path) as file:
+            pq.write_table(kept.take(order[begin : begin + chunk_rows]), file)
+        paths.append(path)
+    return paths
+
+
+def _sets(features: ColumnFeatures) -> list[str]:
+    columns = json.dumps({name: name for name in features})
+    sets = ["dump.id=id", "dump.title=title", "dump.title_join=[]", "dump.format=parquet"]
+    return [*sets, f"dump.columns={columns}"] if features else sets

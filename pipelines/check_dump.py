@@ -1,0 +1,61 @@
+"""Look at a dump before anything is made of it: can it be read, and how much of it?"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from configs.artifacts import RunArtifacts
+from configs.columns import ColumnFeatures
+from configs.errors import UsageError
+from configs.settings import Settings
+from pipelines import storage
+from pipelines.champion import Champion
+from pipelines.dumps import find_dump_files, read_dump_file
+
+
+def champion_features(prefix: str, champion: Champion) -> ColumnFeatures:
+    """Return the columns that the champion takes beside the title."""
+    export = RunArtifacts(prefix, champion.run_id).exports(champion.model)
+    held = json.loads(storage.read_bytes(f"{export}/model.json"))
+    features: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(held.get("columns", {}))
+    return features
+
+
+def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[str, Any]:
+    """Read a dump through; say whether it is fit to be labelled, and why not.
+
+    Figures: `fit`, `reason` (empty when fit), `rows`, `rejected`, `reasons` (of rejects, counted).
+    """
+    try:
+        files, _ = find_dump_files(dump, settings.dump, features)
+    except UsageError as error:
+        return {"fit": False, "reason": str(error), "rows": 0, "rejected": 0, "reasons": {}}
+    rows, reasons = 0, Counter[str]()
+    for file in files:
+        for batch, rejects in read_dump_file(file, settings.dump, features):
+            rows += batch.num_rows + len(rejects)
+            reasons.update(reject.reason for reject in rejects)
+    rejected = reasons.total()
+    reason = _objection(dump, rows, rejected, settings.schedule.max_rejected)
+    return {
+        "fit": not reason,
+        "reason": reason,
+        "rows": rows,
+        "rejected": rejected,
+        "reasons": dict(reasons.most_common()),
+    }
+
+
+def _objection(dump: str, rows: int, rejected: int, allowed: float) -> str:
+    if not rows:
+        return f"{dump}: a header, but not one row; was it written to the end?"
+    if rejected > allowed * rows:
+        return (
+            f"{dump}: {rejected:,} of {rows:,} rows cannot be read; schedule.max_rejected allows "
+            f"{allowed:.4f} of them"
+        )
+    return ""

@@ -1,0 +1,54 @@
+"""A scheduler tells by the exit status what to try again: 75 may pass, 2 must be mended."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import sqlite3
+from pathlib import Path
+
+import pytest
+from chain import aisle
+
+from configs.errors import PassingFault, UsageError
+from configs.stores import StoreSettings
+from pipelines.sinks.engine import parse_url
+from pipelines.sinks.ledger import open_ledger
+from pipelines.stage import run_stage
+
+
+def test_a_locked_store_may_pass(tmp_path: Path) -> None:
+    path = tmp_path / "labels.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN EXCLUSIVE")
+        url = parse_url(f"sqlite:///{path}?timeout=0")
+        with pytest.raises(PassingFault, match="locked"), open_ledger(url, StoreSettings()):
+            pass
+
+
+def test_a_stage_that_another_process_holds_may_pass(tmp_path: Path) -> None:
+    with open(tmp_path / "train.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PassingFault, match="another process is running train"):
+            run_stage(
+                "train",
+                lambda _: {},
+                folders={"export": str(tmp_path / "export")},
+                work=str(tmp_path),
+                input_fingerprint="i",
+                config_fingerprint="c",
+            )
+
+
+@pytest.mark.parametrize(("error", "status"), [(PassingFault, 75), (UsageError, 2)])
+def test_the_command_line_tells_them_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[UsageError], status: int
+) -> None:
+    def refuse(_: object) -> dict[str, object]:
+        raise error("champion.json: as the test says")
+
+    monkeypatch.setattr("pipelines.champion.rollback", lambda prefix: refuse(prefix))
+    said = aisle("rollback", "--prefix", tmp_path)
+    assert said.status == status
+    assert said.err == "aisle rollback: champion.json: as the test says\n"
