@@ -55,8 +55,9 @@ def _answers(port: int) -> bool:
 class Postgres:
     """PostgreSQL, stopped and started at will; `url` is of SQLAlchemy."""
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, *, durable: bool = False) -> None:
         self.folder, self._bin, self._user = folder, binaries, _user("postgres")
+        self._durable = durable
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
@@ -77,8 +78,8 @@ class Postgres:
 
     def start(self) -> None:
         words = [self._bin / "postgres", "-D", self.folder / "data", "-p", self.port]
-        words += ["-c", "listen_addresses=127.0.0.1", "-k", self.folder, "-c", "fsync=off"]
-        words += ["-c", "max_wal_size=4GB"]
+        words += ["-c", "listen_addresses=127.0.0.1", "-k", self.folder]
+        words += ["-c", f"fsync={'on' if self._durable else 'off'}", "-c", "max_wal_size=4GB"]
         log = open(self.folder.parent / "postgres.log", "ab")  # noqa: SIM115  the server's own
         self._process = subprocess.Popen(
             [str(word) for word in words], stdout=log, stderr=log, user=self._user, cwd="/"
@@ -104,14 +105,17 @@ class Postgres:
         subprocess.run(words, check=True, capture_output=True, user=self._user, cwd="/")
 
 
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """Give a started PostgreSQL 15, or skip; a folder that its user can reach."""
+def postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgres]:
+    """Give a started PostgreSQL 15, or skip; a folder that its user can reach.
+
+    `durable` waits for the disk as a server of one's own would; tests have no use for that.
+    """
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
     if not found:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     if not os.geteuid() and _user("postgres") is None:
         pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-    server = Postgres(folder / "postgres", Path(found[-1]).parent)
+    server = Postgres(folder / "postgres", Path(found[-1]).parent, durable=durable)
     server.start()
     try:
         yield server
