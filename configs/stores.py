@@ -6,13 +6,18 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from configs.section import Count, Positive, Section, Share
 
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 QUEUE_SCHEMES = ("amqp", "amqps")
-INDEX_SCHEMES = ("opensearch+http", "opensearch+https")
+INDEX_SCHEMES = (
+    "opensearch+http",
+    "opensearch+https",
+    "elasticsearch+http",
+    "elasticsearch+https",
+)
 FILE_SCHEMES = ("file", "gs")
 SINK_SCHEMES = (*QUEUE_SCHEMES, *INDEX_SCHEMES, *FILE_SCHEMES)
 
@@ -73,6 +78,11 @@ class QueueSettings(SinkSettings):
     exchange: str = Field(default="", max_length=255)
     heartbeat_seconds: Count = 60
 
+    @field_validator("url")
+    @classmethod
+    def _has_a_host(cls, url: str) -> str:
+        return _with_host(url, "amqp://user:password@host:5672/%2F")
+
 
 class IndexSettings(SinkSettings):
     """OpenSearch or Elasticsearch: a partial update of the document of a product, by its id."""
@@ -82,12 +92,27 @@ class IndexSettings(SinkSettings):
     create_missing: bool = True
     timeout_seconds: Count = 60
 
+    @field_validator("url")
+    @classmethod
+    def _has_a_host(cls, url: str) -> str:
+        return _with_host(url, "opensearch+https://user:password@host:9200")
+
 
 class FileSettings(SinkSettings):
     """Files, one a chunk of a write, in a local folder or `gs://bucket/folder`."""
 
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
     batch_rows: Count = 100_000
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_folder(cls, url: str) -> str:
+        if not re.match(r"file:///[^/]|gs://[^/]+", url, re.IGNORECASE):
+            raise ValueError(
+                f"{shown_url(url)} is no folder; expected file:///data/labels, with three slashes, "
+                "or gs://bucket/labels"
+            )
+        return url
 
 
 def scheme_of(url: str) -> str:
@@ -116,10 +141,13 @@ AnySink = Annotated[
 
 
 class StoreSettings(Section):
-    """The label store: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite).
+    """Where labels go, by URL: a SQL database, or one of the sinks.
 
-    `sinks` get every change that is written to it. A person's label is overwritten only with
-    `overwrite_persons`. `rows_per_second` and `retry` are of the store itself.
+    A SQL database (any SQLAlchemy URL) keeps labels and history. With the URL of a sink, or with
+    none, `<prefix>/labels.db` (SQLite) does: `url: amqp://...` is the first of `sinks`, which get
+    every change. A sink with settings of its own is a mapping in `sinks`, else its URL alone.
+    A person's label is overwritten only with `overwrite_persons`. `rows_per_second` and `retry`
+    are of the database.
     """
 
     url: str | None = None
@@ -132,6 +160,28 @@ class StoreSettings(Section):
     retry: RetrySettings = RetrySettings()
     gate: GateSettings = GateSettings()
     sinks: list[AnySink] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_lists_of_mappings(cls, given: Any) -> Any:
+        """Turn a sink's URL into a mapping; the one that stands as `url` comes first."""
+        if not isinstance(given, dict):
+            return given
+        url, sinks = given.get("url"), given.get("sinks")
+        sinks = list(sinks) if isinstance(sinks, (list, tuple)) else sinks
+        if is_sink(url):
+            if sinks is not None and not isinstance(sinks, list):
+                return given  # it is said of the sinks what is wrong with them
+            given = {**given, "url": None}
+            sinks = [url, *(sinks or [])]
+        if not isinstance(sinks, list):
+            return given
+        return {**given, "sinks": [{"url": s} if isinstance(s, str) else s for s in sinks]}
+
+
+def is_sink(url: Any) -> bool:
+    """Tell whether a URL is a sink's; a SQL database's is not."""
+    return isinstance(url, str) and scheme_of(url) in SINK_SCHEMES
 
 
 def shown_url(url: str) -> str:
@@ -149,11 +199,12 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-def parse_sink(url: str) -> AnySink:
-    """Return the settings of a sink that is known by its URL alone."""
-    kinds: dict[str | None, type[SinkSettings]] = {
-        "queue": QueueSettings,
-        "index": IndexSettings,
-        "files": FileSettings,
-    }
-    return kinds[_kind({"url": url})](url=url)  # type: ignore[return-value]
+def _with_host(url: str, example: str) -> str:
+    """Return a URL that names a host; never repeat one that may hold a password unread."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise ValueError(f"{shown_url(url)} names no host; expected {example}")
+    return url

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import search_nodes
 import servers
 
 
@@ -30,6 +31,6 @@ def rabbit(server_folder: Path) -> Iterator[servers.Rabbit]:
     yield from servers.rabbit(server_folder)
 
 
-@pytest.fixture(scope="session")
-def search(server_folder: Path) -> Iterator[servers.Search]:
-    yield from servers.search(server_folder)
+@pytest.fixture(scope="session", params=search_nodes.PRODUCTS)
+def search(server_folder: Path, request: pytest.FixtureRequest) -> Iterator[search_nodes.Search]:
+    yield from search_nodes.search(server_folder, request.param)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import search_nodes
 import servers
 from opensearchpy import OpenSearch
 from test_write_labels import predict, product, sqlite_url, write
@@ -20,17 +21,17 @@ from pipelines.sinks.replay import dead_letters
 QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
 
 
-def sink(search: servers.Search, index: str, **more: Any) -> dict[str, Any]:
+def sink(search: search_nodes.Search, index: str, **more: Any) -> dict[str, Any]:
     own = {"name": "index", "index": index, "batch_rows": 100, "retry": QUICK}
     return {"url": search.url, **own, **more}
 
 
-def client(search: servers.Search) -> OpenSearch:
-    return OpenSearch(search.url.removeprefix("opensearch+"))
+def client(search: search_nodes.Search) -> OpenSearch:
+    return OpenSearch(search.url.partition("+")[2])
 
 
 def test_a_partial_update_leaves_the_rest_of_a_document(
-    tmp_path: Path, search: servers.Search
+    tmp_path: Path, search: search_nodes.Search
 ) -> None:
     index, url = client(search), sqlite_url(tmp_path / "labels.db")
     index.index(index="shop", body={"title": "bone", "aisle": {"new_label": "old"}}, id="p1")
@@ -48,7 +49,7 @@ def test_a_partial_update_leaves_the_rest_of_a_document(
 
 
 def test_conflicting_updates_of_the_same_documents_all_come_through(
-    tmp_path: Path, search: servers.Search
+    tmp_path: Path, search: search_nodes.Search
 ) -> None:
     folder = predict(tmp_path / "1", [product(f"p{n}", "Pets") for n in range(50)])
     results: list[dict[str, Any]] = []
