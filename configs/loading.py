@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from configs.errors import UsageError
 from configs.settings import Settings
-from configs.stores import StoreSettings
+from configs.stores import StoreSettings, without_passwords
 
 
 def load_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
@@ -96,14 +95,9 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         message = f"unknown key; known here: {', '.join(_known_keys(first['loc']))}"
     elif not first["type"].startswith("value_error"):
-        message = f"{message}, got {_without_passwords(repr(first['input']))}"
+        message = f"{message}, got {without_passwords(repr(first['input']))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {message}{more}" if where else f"{message}{more}"
-
-
-def _without_passwords(text: str) -> str:
-    """Return text whose URLs tell no user and no password."""
-    return re.sub(r"://\S*@", "://***@", text)
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

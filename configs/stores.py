@@ -199,6 +199,22 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
+def without_passwords(value: Any) -> Any:
+    """Return a setting, or a document of them, whose URLs tell no password.
+
+    >>> without_passwords({"store": {"url": "postgresql://shop:s3cret@db/catalogue"}})
+    {'store': {'url': 'postgresql://shop:***@db/catalogue'}}
+    """
+    if isinstance(value, dict):
+        return {key: without_passwords(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [without_passwords(held) for held in value]
+    if not isinstance(value, str):
+        return value
+    hidden = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", value)
+    return re.sub(r"([?&]\w*password=)[^&\s]*", r"\1***", hidden)
+
+
 def _with_host(url: str, example: str) -> str:
     """Return a URL that names a host; never repeat one that may hold a password unread."""
     try:

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from configs.errors import PassingFault
 from configs.stores import AnySink
 from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names, open_sink
-from pipelines.sinks.ledger import Counts, Ledger
+from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.retry import RateLimit, with_retries
+from pipelines.sinks.writes import Counts
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Partial updates of a real OpenSearch index: by id, repeatable, what it refuses is kept."""
+"""Partial updates in OpenSearch and Elasticsearch: by id, repeatable, refusals are kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 import search_nodes
 import servers
 from opensearchpy import OpenSearch
+from opensearchpy.exceptions import OpenSearchException
+from relay import relay
 from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import PassingFault
@@ -74,3 +76,50 @@ def test_a_node_that_is_not_there_may_pass(tmp_path: Path) -> None:
     with pytest.raises(PassingFault, match="start the node") as refusal:
         write(folder, sqlite_url(tmp_path / "x.db"), sinks=[{"url": url, "retry": retry}])
     assert "s3cret" not in str(refusal.value)
+
+
+def test_a_node_that_is_stopped_in_the_middle_and_started_again(
+    tmp_path: Path, search: search_nodes.Search
+) -> None:
+    url, index = sqlite_url(tmp_path / "labels.db"), client(search)
+    folder = predict(tmp_path / "1", [product(f"p{n}", "Pets") for n in range(2000)])
+    patient = {**QUICK, "give_up_seconds": 120.0}
+    slow = sink(search, "restarted", rows_per_second=2000.0, retry=patient)
+    results: list[dict[str, Any]] = []
+    writer = threading.Thread(target=lambda: results.append(write(folder, url, sinks=[slow])))
+    writer.start()
+    servers.wait_until(lambda: _held(index, "restarted") >= 200, "documents arrive")
+    search.stop()
+    search.start()
+    writer.join()
+    assert results[0]["sinks"]["index"] == {"delivered": 2000, "refused": 0}
+    assert _held(index, "restarted") == 2000
+
+
+def _held(index: OpenSearch, name: str) -> int:
+    """Count the documents; none where the index, or the node, is not there."""
+    try:
+        index.indices.refresh(index=name)
+        return int(index.count(index=name)["count"])
+    except OpenSearchException:
+        return 0
+
+
+def test_a_connection_that_is_cut_is_made_again(
+    tmp_path: Path, search: search_nodes.Search
+) -> None:
+    folder = predict(tmp_path / "1", [product(f"p{n}", "Pets") for n in range(500)])
+    with relay(search.port) as wire:
+        through = search.url.replace(str(search.port), str(wire.port))
+        own = sink(search, "cut", batch_rows=50, rows_per_second=1000.0) | {"url": through}
+        results: list[dict[str, Any]] = []
+        url = sqlite_url(tmp_path / "labels.db")
+        writer = threading.Thread(target=lambda: results.append(write(folder, url, sinks=[own])))
+        writer.start()
+        index = client(search)
+        servers.wait_until(lambda: _held(index, "cut") >= 50, "documents arrive")
+        wire.cut()
+        writer.join()
+        assert wire.taken > 1
+    assert results[0]["sinks"]["index"] == {"delivered": 500, "refused": 0}
+    assert _held(index, "cut") == 500
