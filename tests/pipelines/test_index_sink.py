@@ -16,9 +16,11 @@ from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import PassingFault
 from configs.stores import StoreSettings
+from pipelines.sinks.delivery import feed
 from pipelines.sinks.engine import parse_url
 from pipelines.sinks.ledger import open_ledger
 from pipelines.sinks.replay import dead_letters
+from pipelines.sinks.story import undo
 
 QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
 
@@ -46,6 +48,12 @@ def test_a_partial_update_leaves_the_rest_of_a_document(
         assert "512" in letter["reason"]
     found = index.get(index="shop", id="p1")["_source"]
     assert (found["title"], found["aisle"]["new_label"]) == ("bone", "Pets")
+    settings = StoreSettings.model_validate({"sinks": [sink(search, "shop")]})
+    with open_ledger(parse_url(url), settings) as ledger:
+        undone = undo(ledger, figures["write_id"])
+        feed(ledger, settings.sinks, undone["write_id"])
+    found = index.get(index="shop", id="p1")["_source"]
+    assert (found["title"], found["aisle"]["new_label"]) == ("bone", None)
     index.indices.refresh(index="shop")
     assert index.count(index="shop")["count"] == 250
 

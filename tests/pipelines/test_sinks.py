@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
 from shelf import HISTORY, many
 from test_write_labels import query, sqlite_url, write
 
@@ -139,3 +140,14 @@ def test_a_rate_limit_lets_so_many_rows_through_in_a_second() -> None:
     for _ in range(11):
         limit.wait(50)
     assert now[0] == pytest.approx(5.0)
+
+
+def test_a_server_that_is_missing_skips_its_tests_and_fails_them_where_it_is_required(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AISLE_SERVERS", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no such server"):
+        servers.missing("no such server")
+    monkeypatch.setenv("AISLE_SERVERS", "required")
+    with pytest.raises(pytest.fail.Exception, match="required, but no such server"):
+        servers.missing("no such server")
