@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from pipelines.sinks.rows import by_origin, staged
 from pipelines.sinks.schema import VERDICTS, Tables, make_tables, tables_of
 from pipelines.sinks.writes import Counts, Write, begin, counts_of, finish
 
+T = TypeVar("T")
 BATCH_ROWS = {"postgresql": 50_000}
 OTHER_BATCH_ROWS = 5000
 STORE = "store"  # the name under which the store's own dead letters stand
@@ -54,11 +55,20 @@ class Ledger:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
             yield connection
 
-    def retried(self, work: Callable[[], Any]) -> Any:
+    def retried(self, work: Callable[[], T]) -> T:
         """Do `work`, again after a passing fault; `one_line` has it as its cause."""
         return with_retries(
             work, self.settings.retry, lambda error: is_passing(error.__cause__ or error)
         )
+
+    def in_transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do `work`, which done twice is as done once, in a transaction; again after a fault."""
+
+        def attempt() -> T:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return self.retried(attempt)
 
     @contextmanager
     def rolled_back(self) -> Iterator[sa.Connection]:
@@ -81,9 +91,10 @@ class Ledger:
 
         What was finished is finished: only an undone write, or `again`, makes another attempt.
         """
-        with self.transaction() as connection:
-            wanted = Write("", dump_id, self._batch_rows(), False, taxonomy)
-            return begin(connection, self.tables, work, wanted, source=source, again=again)
+        wanted = Write("", dump_id, self._batch_rows(), False, taxonomy)
+        return self.in_transaction(
+            lambda c: begin(c, self.tables, work, wanted, source=source, again=again)
+        )
 
     def put(self, write: Write, chunk: int, batch: pa.RecordBatch) -> Counts:
         """Write a chunk of predictions, unless it is there; return what became of its rows.
@@ -221,13 +232,11 @@ class Ledger:
 
     def finish(self, write: Write) -> None:
         """Say that all chunks of a write are there."""
-        with self.transaction() as connection:
-            finish(connection, self.tables, write)
+        self.in_transaction(lambda connection: finish(connection, self.tables, write))
 
     def counts(self, write_id: str) -> Counts:
         """Return what became of all rows of a write so far, and the number of its chunks."""
-        with self.transaction() as connection:
-            return counts_of(connection, self.tables, write_id)
+        return self.in_transaction(lambda c: counts_of(c, self.tables, write_id))
 
     def _batch_rows(self) -> int:
         of_backend = BATCH_ROWS.get(self.engine.url.get_backend_name(), OTHER_BATCH_ROWS)
