@@ -15,6 +15,7 @@ from chain import Said, aisle, contents, one_line, open_shop, write_dump
 from configs.settings import Settings
 
 SECRET = servers.PASSWORD
+INJECTION = "'; DROP TABLE labels; --"
 
 
 class Office:
@@ -144,7 +145,10 @@ def test_nothing_that_a_run_leaves_behind_tells_a_password(
     tiny_settings: Settings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The whole chain into PostgreSQL and two sinks that are not there, then every command."""
+    """The whole chain into PostgreSQL and two sinks that are not there, then every command.
+
+    Among the products are one whose id is SQL and one with a title of 10 MB.
+    """
     caplog.set_level(logging.DEBUG)
     retry, port = {"first_seconds": 0.01, "give_up_seconds": 0.05}, servers.free_port()
     absent = (
@@ -155,14 +159,18 @@ def test_nothing_that_a_run_leaves_behind_tells_a_password(
     with_sinks = {**store, "sinks": [{"url": url, "retry": retry} for url in absent]}
     document = tiny_settings.model_dump(mode="json")
     shop = open_shop(tmp_path, Settings.model_validate(document | {"store": with_sinks}))
-    dump = write_dump(tmp_path / "dump.csv", [("p1", "gold ring"), ("p2", "baby gate")])
+    products = [("p1", "gold ring"), (INJECTION, "baby gate"), ("long", "ring " * (8 << 20 >> 2))]
+    dump = write_dump(tmp_path / "dump.csv", products)
     said = [shop("run", "--input", tiny_catalogue, "--dump", dump, "--dump-id", "monday")]
     assert "expected a broker" in said[0].err
     shop = open_shop(tmp_path, Settings.model_validate(document | {"store": store}))
     for command in ("diff", "gate", "write-labels"):
         said.append(shop(command, "--dump-id", "monday"))
         assert said[-1].status == 0, said[-1].err
-    said.append(shop("labels", "--product", "p1"))
+    assert said[3].figures["predictions"] == 3
+    for product_id in (INJECTION, "long"):
+        said.append(shop("labels", "--product", product_id))
+        assert said[-1].figures["label"]["product_id"] == product_id
     said.append(shop("undo", "--write", said[3].figures["write_id"]))
     said.append(shop("dead-letters"))
     for sink in with_sinks["sinks"]:

@@ -52,8 +52,7 @@ def shelf(postgres: servers.Postgres) -> Shelf:
 @pytest.fixture
 def small_disk(server_folder: Path) -> Iterator[Path]:
     """A disk of 40 MB of its own, which the server may write to."""
-    folder = server_folder / "disk"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="disk-", dir=server_folder))
     mount = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=777", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         servers.missing("no file system of its own can be mounted here: needs root")
