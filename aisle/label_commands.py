@@ -95,7 +95,7 @@ def dead_letters(given: argparse.Namespace, settings: Settings, artifacts: RunAr
         if not given.replay:
             found = dead_letters(ledger, given.write)
             return {"dead_letters": len(found), "letters": found, "store": ledger.url}
-        with opened(ledger.settings.sinks) as sinks:
+        with opened(ledger.settings.all_sinks) as sinks:
             return replay(ledger, sinks, given.write) | {"store": ledger.url}
 
 
@@ -103,7 +103,7 @@ def _feed(ledger: Any, write_id: str) -> Figures:
     """Bring the changes of a small write to the sinks."""
     from pipelines.sinks.delivery import feed
 
-    delivered = feed(ledger, ledger.settings.sinks, write_id)
+    delivered = feed(ledger, ledger.settings.all_sinks, write_id)
     return {"sinks": delivered} if delivered else {}
 
 
@@ -113,7 +113,7 @@ def _store(given: argparse.Namespace, settings: Settings) -> StoreSettings:
 
 
 def _store_url(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> str:
-    return str(_store(given, settings).url or artifacts.label_store_url)
+    return str(_store(given, settings).database or artifacts.label_store_url)
 
 
 def _ledger(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Any:

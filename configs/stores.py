@@ -6,7 +6,15 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from configs.section import Count, Positive, Section, Share
 
@@ -144,8 +152,8 @@ class StoreSettings(Section):
     """Where labels go, by URL: a SQL database, or one of the sinks.
 
     A SQL database (any SQLAlchemy URL) keeps labels and history. With the URL of a sink, or with
-    none, `<prefix>/labels.db` (SQLite) does: `url: amqp://...` is the first of `sinks`, which get
-    every change. A sink with settings of its own is a mapping in `sinks`, else its URL alone.
+    none, `<prefix>/labels.db` (SQLite) does. `sinks` get every change, and so does `url` where it
+    is one; a sink with settings of its own is a mapping in `sinks`, else its URL alone.
     A person's label is overwritten only with `overwrite_persons`. `rows_per_second` and `retry`
     are of the database.
     """
@@ -161,27 +169,42 @@ class StoreSettings(Section):
     gate: GateSettings = GateSettings()
     sinks: list[AnySink] = Field(default_factory=list)
 
-    @model_validator(mode="before")
+    @field_validator("sinks", mode="before")
     @classmethod
-    def _as_lists_of_mappings(cls, given: Any) -> Any:
-        """Turn a sink's URL into a mapping; the one that stands as `url` comes first."""
-        if not isinstance(given, dict):
+    def _as_mappings(cls, given: Any) -> Any:
+        """Turn a sink that is its URL alone into a mapping."""
+        if not isinstance(given, list):
             return given
-        url, sinks = given.get("url"), given.get("sinks")
-        sinks = list(sinks) if isinstance(sinks, (list, tuple)) else sinks
+        return [{"url": sink} if isinstance(sink, str) else sink for sink in given]
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_place(cls, url: str | None) -> str | None:
         if is_sink(url):
-            if sinks is not None and not isinstance(sinks, list):
-                return given  # it is said of the sinks what is wrong with them
-            given = {**given, "url": None}
-            sinks = [url, *(sinks or [])]
-        if not isinstance(sinks, list):
-            return given
-        return {**given, "sinks": [{"url": s} if isinstance(s, str) else s for s in sinks]}
+            try:
+                _SINK.validate_python({"url": url})
+            except ValidationError as error:
+                raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        return url
+
+    @property
+    def database(self) -> str | None:
+        """The SQL database that keeps the history; None for the default one."""
+        return None if is_sink(self.url) else self.url
+
+    @property
+    def all_sinks(self) -> list[AnySink]:
+        """Whatever gets the changes: `url`, where it is a sink, then `sinks`."""
+        first = [_SINK.validate_python({"url": self.url})] if is_sink(self.url) else []
+        return [*first, *self.sinks]
 
 
-def is_sink(url: Any) -> bool:
+_SINK: TypeAdapter[AnySink] = TypeAdapter(AnySink)
+
+
+def is_sink(url: str | None) -> bool:
     """Tell whether a URL is a sink's; a SQL database's is not."""
-    return isinstance(url, str) and scheme_of(url) in SINK_SCHEMES
+    return url is not None and scheme_of(url) in SINK_SCHEMES
 
 
 def shown_url(url: str) -> str:

@@ -63,7 +63,7 @@ def write_labels(
         if not write.finished:
             check_gate(ledger, write, parts)
             _write_chunks(ledger, write, parts, on_progress)
-        delivered = feed(ledger, settings.sinks, write.write_id)
+        delivered = feed(ledger, settings.all_sinks, write.write_id)
         if not write.finished:
             ledger.finish(write)
         return _figures(ledger, write) | ({"sinks": delivered} if delivered else {})

@@ -158,6 +158,7 @@ def test_nothing_that_a_run_leaves_behind_tells_a_password(
     store = {"url": server.url, "retry": retry}
     with_sinks = {**store, "sinks": [{"url": url, "retry": retry} for url in absent]}
     document = tiny_settings.model_dump(mode="json")
+    document["dump"]["max_record_bytes"] = 16 << 20
     shop = open_shop(tmp_path, Settings.model_validate(document | {"store": with_sinks}))
     products = [("p1", "gold ring"), (INJECTION, "baby gate"), ("long", "ring " * (8 << 20 >> 2))]
     dump = write_dump(tmp_path / "dump.csv", products)

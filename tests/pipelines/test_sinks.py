@@ -43,14 +43,13 @@ def test_a_sink_is_chosen_by_its_url_alone_or_with_settings_of_its_own() -> None
     assert (type(queue), type(index), type(files)) == (QueueSettings, IndexSettings, FileSettings)
     other = {"url": "file:///data/out", "format": "csv"}
     alone = StoreSettings.model_validate({"url": "amqp://h", "sinks": [other]})
-    assert alone.url is None
-    assert [sink.url for sink in alone.sinks] == ["amqp://h", "file:///data/out"]
+    assert alone.database is None
+    assert [sink.url for sink in alone.all_sinks] == ["amqp://h", "file:///data/out"]
     database = StoreSettings.model_validate({"url": "sqlite:////data/x.db"})
-    assert (database.url, database.sinks) == ("sqlite:////data/x.db", [])
+    assert (database.database, database.all_sinks) == ("sqlite:////data/x.db", [])
     assert stored_at(alone, None) is alone
-    assert [sink.url for sink in stored_at(database, "gs://shop/labels").sinks] == [
-        "gs://shop/labels"
-    ]
+    moved = stored_at(alone, "gs://shop/labels")
+    assert [sink.url for sink in moved.all_sinks] == ["gs://shop/labels", "file:///data/out"]
 
 
 @pytest.mark.parametrize(
