@@ -135,12 +135,12 @@ def _predict(command: argparse.ArgumentParser) -> None:
 
 def _write_labels(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dump-id", required=True, help="the predictions to write")
-    command.add_argument("--store", help="SQLAlchemy URL (default: store.url, else SQLite)")
+    command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
     _stage(command)
 
 
 def _store(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--store", help="SQLAlchemy URL (default: store.url, else SQLite)")
+    command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
     _stage(command)
 
 
@@ -172,7 +172,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--input", required=True, help="folder or glob of the category files")
     command.add_argument("--dump", help="a product dump to label as well")
     command.add_argument("--dump-id", default="dump", help="its name (default: dump)")
-    command.add_argument("--store", help="SQLAlchemy URL (default: store.url, else SQLite)")
+    command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
     _stage(command)
 
 

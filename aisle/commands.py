@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
 from aisle.tables import show_chain, show_figures, show_trials
 from configs.artifacts import RunArtifacts
-from configs.errors import UsageError
 from configs.loading import load_settings
 from configs.settings import Settings
 
@@ -91,11 +91,6 @@ def predict(given: argparse.Namespace) -> Figures:
     return _predict(given, settings, artifacts, _model(given, settings))
 
 
-def write_labels(given: argparse.Namespace) -> Figures:
-    settings, artifacts = _setting(given)
-    return _write_labels(given, settings, artifacts)
-
-
 def run(given: argparse.Namespace) -> Figures:
     """The chain; each stage that was finished before is passed over."""
     settings, artifacts = _setting(given)
@@ -106,8 +101,14 @@ def run(given: argparse.Namespace) -> Figures:
     figures["evaluate"] = _evaluate(given, settings, artifacts, model)
     if given.dump:
         figures["predict"] = _predict(given, settings, artifacts, model)
-        figures["write-labels"] = _write_labels(given, settings, artifacts)
+        figures["write-labels"] = label_commands.write_labels(given, settings, artifacts)
     return figures
+
+
+def _with_setting(
+    command: Callable[[argparse.Namespace, Settings, RunArtifacts], Figures],
+) -> Callable[[argparse.Namespace], Figures]:
+    return lambda given: command(given, *_setting(given))
 
 
 def _setting(given: argparse.Namespace) -> tuple[Settings, RunArtifacts]:
@@ -166,116 +167,6 @@ def _predict(
     return _figures(outcome)
 
 
-def _write_labels(
-    given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
-) -> Figures:
-    from pipelines.progress import counting
-    from pipelines.stage import require_manifest
-    from pipelines.write_labels import example_query, write_labels
-
-    url = _store_url(given, settings, artifacts)
-    predictions = artifacts.predictions(given.dump_id)
-    total = require_manifest(predictions, "predict").figures.get("predictions")
-    started = time.perf_counter()
-    with counting("write-labels", "labels", total) as progress:
-        figures = write_labels(
-            predictions,
-            store_url=url,
-            dump_id=given.dump_id,
-            settings=settings.store,
-            on_progress=progress,
-            force=given.command == "write-labels" and given.force,
-        )
-    seconds = round(time.perf_counter() - started, 3)
-    return {**figures, "query": example_query(url, settings.store), "seconds": seconds}
-
-
-def diff(given: argparse.Namespace) -> Figures:
-    """Show what would change; the pages go beside the run's other output."""
-    from pipelines.label_diff import write_pages
-
-    settings, artifacts = _setting(given)
-    found = _diff(given, settings, artifacts)
-    folder = given.output or f"{artifacts.root}/diffs/{given.dump_id}"
-    data, page = write_pages(found, folder)
-    told = {name: found[name] for name in ("counts", "gate", "gate_says", "store")}
-    return {**told, "json": data, "report": page}
-
-
-def gate(given: argparse.Namespace) -> Figures:
-    settings, artifacts = _setting(given)
-    found = _diff(given, settings, artifacts)
-    if found["gate"] != "passes":
-        raise UsageError(found["gate_says"])
-    return {name: found[name] for name in ("counts", "gate", "store")}
-
-
-def _diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
-    from pipelines.label_diff import diff_labels
-
-    return diff_labels(
-        artifacts.predictions(given.dump_id),
-        store_url=_store_url(given, settings, artifacts),
-        dump_id=given.dump_id,
-        settings=settings.store,
-    )
-
-
-def labels(given: argparse.Namespace) -> Figures:
-    """Tell the story of a product; set its label first, where one is given."""
-    from pipelines.sinks.story import set_label, story_of
-
-    if bool(given.label) != bool(given.person):
-        raise UsageError("--label and --person belong together: what is set, and who sets it")
-    settings, artifacts = _setting(given)
-    with _ledger(given, settings, artifacts) as ledger:
-        if given.label:
-            write_id = set_label(ledger, given.product, given.label, given.person)
-            _feed(ledger, settings, write_id)
-        return story_of(ledger, given.product)
-
-
-def undo(given: argparse.Namespace) -> Figures:
-    from pipelines.sinks.story import undo
-
-    settings, artifacts = _setting(given)
-    with _ledger(given, settings, artifacts) as ledger:
-        figures = undo(ledger, given.write)
-        return figures | _feed(ledger, settings, figures["write_id"])
-
-
-def dead_letters(given: argparse.Namespace) -> Figures:
-    from pipelines.sinks.delivery import opened
-    from pipelines.sinks.replay import dead_letters, replay
-
-    settings, artifacts = _setting(given)
-    with _ledger(given, settings, artifacts) as ledger:
-        if not given.replay:
-            found = dead_letters(ledger, given.write)
-            return {"dead_letters": len(found), "letters": found, "store": ledger.url}
-        with opened(settings.store.sinks) as sinks:
-            return replay(ledger, sinks, given.write) | {"store": ledger.url}
-
-
-def _feed(ledger: Any, settings: Settings, write_id: str) -> Figures:
-    """Bring the changes of a small write to the sinks."""
-    from pipelines.sinks.delivery import feed
-
-    delivered = feed(ledger, settings.store.sinks, write_id)
-    return {"sinks": delivered} if delivered else {}
-
-
-def _store_url(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> str:
-    return str(given.store or settings.store.url or artifacts.label_store_url)
-
-
-def _ledger(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Any:
-    from pipelines.sinks.engine import parse_url
-    from pipelines.sinks.ledger import open_ledger
-
-    return open_ledger(parse_url(_store_url(given, settings, artifacts)), settings.store)
-
-
 def _load_tensorflow() -> None:
     from aisle.quiet import import_tensorflow
 
@@ -301,12 +192,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "report": report,
     "explore": explore,
     "predict": predict,
-    "write-labels": write_labels,
-    "diff": diff,
-    "gate": gate,
-    "labels": labels,
-    "undo": undo,
-    "dead-letters": dead_letters,
+    "write-labels": _with_setting(label_commands.write_labels),
+    "diff": _with_setting(label_commands.diff),
+    "gate": _with_setting(label_commands.gate),
+    "labels": _with_setting(label_commands.labels),
+    "undo": _with_setting(label_commands.undo),
+    "dead-letters": _with_setting(label_commands.dead_letters),
     **CHAMPION_COMMANDS,
     "run": run,
 }

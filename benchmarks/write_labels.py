@@ -1,10 +1,12 @@
 """Write labels into PostgreSQL, history included, beside psycopg's own COPY of the same rows.
 
-The server is Debian's, started here on a free loopback port in a scratch folder. Predictions are
-generated: ids, 500 labels, five likeliest each. `rows_per_second` is `aisle write-labels` into an
-empty store from the first row to the last; `copy_rows_per_second` is psycopg's `copy.write_row` of
-the same rows, all columns of `labels`, into a table without a key; both read the same Parquet.
-With `--messages N` as many changes go through RabbitMQ with confirms, beside pika's own rate.
+The servers are Debian's, as they come, started here on free loopback ports in a scratch folder;
+PostgreSQL waits for its disk. Predictions are generated: ids, 500 labels, five likeliest each.
+`rows_per_second` is `aisle write-labels` into an empty store from the first row to the last;
+`copy_rows_per_second` is psycopg's `copy.write_row` of the same rows, all columns of `labels`, into
+a table without a key; both read the same Parquet.
+With `--messages N` as many changes go through RabbitMQ with confirms, beside pika's own rates: its
+SelectConnection with as many messages under way, and its BlockingConnection, one at a time.
 Example: .venv/bin/python benchmarks/write_labels.py --rows 1000000 --json
 """
 
@@ -27,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
+import pika
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -118,7 +121,7 @@ def scratch() -> Iterator[Path]:
 
 
 def measure_postgres(folder: Path, predictions: str, rows: int) -> dict[str, Any]:
-    for server in servers.postgres(folder):
+    for server in servers.postgres(folder, durable=True):
         theirs = time_copy(server.dsn, predictions)
         ours = time_ours(server.url, predictions)
     return {
@@ -132,37 +135,86 @@ def measure_postgres(folder: Path, predictions: str, rows: int) -> dict[str, Any
 
 
 def measure_rabbit(folder: Path, messages: int) -> dict[str, Any]:
-    """Send as many changes through the sink as messages of the same size through pika."""
-    import pika
-
+    """Send as many changes through the sink as messages of the same bytes through pika."""
     from configs.stores import QueueSettings
     from pipelines.sinks.queue import QueueSink
 
     changes = [{"message_id": f"{n:032x}", "product_id": f"p{n}", "pad": "x" * 700}
                for n in range(messages)]  # fmt: skip
     for server in servers.rabbit(folder):
-        sink = QueueSink(QueueSettings(url=server.url, queue="ours", batch_rows=1000))
+        sink = QueueSink(QueueSettings(url=server.url, queue="ours"))
+        rows = sink.settings.batch_rows
         began = time.perf_counter()
-        for start in range(0, messages, 1000):
-            assert not sink.deliver(changes[start : start + 1000], "")
+        for start in range(0, messages, rows):
+            assert not sink.deliver(changes[start : start + rows], "")
         ours = time.perf_counter() - began
         sink.close()
-        own = min(messages, 20_000)  # one by one it takes long, at the same rate
-        with pika.BlockingConnection(pika.URLParameters(server.url)) as connection:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            channel.queue_declare("theirs", durable=True)
-            began = time.perf_counter()
-            for change in changes[:own]:
-                body = json.dumps(change).encode()
-                persistent = pika.BasicProperties(delivery_mode=2)
-                channel.basic_publish("", "theirs", body, persistent)
-            theirs = time.perf_counter() - began
+        theirs = PikaAlone(server.url, changes, window=rows).seconds()
+        few = changes[:20_000]  # it waits for each: all would take long, at the same rate
+        one_by_one = time_pika_blocking(server.url, few)
     return {
         "messages": messages,
         "messages_per_second": round(messages / ours, 1),
-        "pika_messages_per_second": round(own / theirs, 1),
+        "pika_messages_per_second": round(messages / theirs, 1),
+        "ratio_to_pika": round(theirs / ours, 3),
+        "pika_blocking_messages_per_second": round(len(few) / one_by_one, 1),
     }
+
+
+class PikaAlone:
+    """pika's own SelectConnection: `window` persistent messages are waiting for their confirm."""
+
+    def __init__(self, url: str, changes: list[dict[str, Any]], window: int) -> None:
+        self._changes, self._window = changes, window
+        self._sent, self._open = 0, set[int]()
+        self._connection = pika.SelectConnection(
+            pika.URLParameters(url), lambda c: c.channel(on_open_callback=self._declare)
+        )
+
+    def seconds(self) -> float:
+        self._connection.ioloop.start()
+        return self._ended - self._began
+
+    def _declare(self, channel: Any) -> None:
+        self._channel = channel
+        channel.confirm_delivery(self._on_confirm)
+        channel.queue_declare("theirs", durable=True, callback=lambda _: self._begin())
+
+    def _begin(self) -> None:
+        self._began = time.perf_counter()
+        self._fill()
+
+    def _on_confirm(self, frame: Any) -> None:
+        assert isinstance(frame.method, pika.spec.Basic.Ack)
+        tag = frame.method.delivery_tag
+        self._open -= {n for n in self._open if n <= tag} if frame.method.multiple else {tag}
+        self._fill()
+        if self._open:
+            return
+        self._ended = time.perf_counter()
+        self._connection.add_on_close_callback(lambda *_: self._connection.ioloop.stop())
+        self._connection.close()
+
+    def _fill(self) -> None:
+        free = self._window - len(self._open)
+        for change in self._changes[self._sent : self._sent + free]:
+            body = json.dumps(change).encode()
+            self._channel.basic_publish("", "theirs", body, pika.BasicProperties(delivery_mode=2))
+            self._sent += 1
+            self._open.add(self._sent)
+
+
+def time_pika_blocking(url: str, changes: list[dict[str, Any]]) -> float:
+    """Return the seconds of pika's BlockingConnection, which waits for each confirm."""
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("theirs", durable=True)
+        began = time.perf_counter()
+        for change in changes:
+            persistent = pika.BasicProperties(delivery_mode=2)
+            channel.basic_publish("", "theirs", json.dumps(change).encode(), persistent)
+        return time.perf_counter() - began
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from configs.errors import UsageError
 from configs.settings import Settings
+from configs.stores import StoreSettings, without_passwords
 
 
 def load_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
@@ -47,6 +48,16 @@ def parse_settings(document: Mapping[str, Any], origin: str = "config") -> Setti
         return Settings.model_validate(document)
     except ValidationError as error:
         raise UsageError(f"config {origin}: {_first_problem(error)}") from error
+
+
+def stored_at(settings: StoreSettings, url: str | None) -> StoreSettings:
+    """Return the settings of the store with another `url`, a sink's too; None changes nothing."""
+    if url is None:
+        return settings
+    try:
+        return StoreSettings.model_validate(settings.model_dump() | {"url": url})
+    except ValidationError as error:
+        raise UsageError(f"--store: {_first_problem(error)}") from error
 
 
 def fingerprint(*sections: BaseModel | Mapping[str, Any] | str) -> str:
@@ -84,7 +95,7 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         message = f"unknown key; known here: {', '.join(_known_keys(first['loc']))}"
     elif not first["type"].startswith("value_error"):
-        message = f"{message}, got {first['input']!r}"
+        message = f"{message}, got {without_passwords(repr(first['input']))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {message}{more}" if where else f"{message}{more}"
 

@@ -6,13 +6,26 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from configs.section import Count, Positive, Section, Share
 
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 QUEUE_SCHEMES = ("amqp", "amqps")
-INDEX_SCHEMES = ("opensearch+http", "opensearch+https")
+INDEX_SCHEMES = (
+    "opensearch+http",
+    "opensearch+https",
+    "elasticsearch+http",
+    "elasticsearch+https",
+)
 FILE_SCHEMES = ("file", "gs")
 SINK_SCHEMES = (*QUEUE_SCHEMES, *INDEX_SCHEMES, *FILE_SCHEMES)
 
@@ -73,6 +86,11 @@ class QueueSettings(SinkSettings):
     exchange: str = Field(default="", max_length=255)
     heartbeat_seconds: Count = 60
 
+    @field_validator("url")
+    @classmethod
+    def _has_a_host(cls, url: str) -> str:
+        return _with_host(url, "amqp://user:password@host:5672/%2F")
+
 
 class IndexSettings(SinkSettings):
     """OpenSearch or Elasticsearch: a partial update of the document of a product, by its id."""
@@ -82,12 +100,27 @@ class IndexSettings(SinkSettings):
     create_missing: bool = True
     timeout_seconds: Count = 60
 
+    @field_validator("url")
+    @classmethod
+    def _has_a_host(cls, url: str) -> str:
+        return _with_host(url, "opensearch+https://user:password@host:9200")
+
 
 class FileSettings(SinkSettings):
     """Files, one a chunk of a write, in a local folder or `gs://bucket/folder`."""
 
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
     batch_rows: Count = 100_000
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_folder(cls, url: str) -> str:
+        if not re.match(r"file:///[^/]|gs://[^/]+", url, re.IGNORECASE):
+            raise ValueError(
+                f"{shown_url(url)} is no folder; expected file:///data/labels, with three slashes, "
+                "or gs://bucket/labels"
+            )
+        return url
 
 
 def scheme_of(url: str) -> str:
@@ -116,10 +149,13 @@ AnySink = Annotated[
 
 
 class StoreSettings(Section):
-    """The label store: any SQLAlchemy URL; without one, `<prefix>/labels.db` (SQLite).
+    """Where labels go, by URL: a SQL database, or one of the sinks.
 
-    `sinks` get every change that is written to it. A person's label is overwritten only with
-    `overwrite_persons`. `rows_per_second` and `retry` are of the store itself.
+    A SQL database (any SQLAlchemy URL) keeps labels and history. With the URL of a sink, or with
+    none, `<prefix>/labels.db` (SQLite) does. `sinks` get every change, and so does `url` where it
+    is one; a sink with settings of its own is a mapping in `sinks`, else its URL alone.
+    A person's label is overwritten only with `overwrite_persons`. `rows_per_second` and `retry`
+    are of the database.
     """
 
     url: str | None = None
@@ -132,6 +168,43 @@ class StoreSettings(Section):
     retry: RetrySettings = RetrySettings()
     gate: GateSettings = GateSettings()
     sinks: list[AnySink] = Field(default_factory=list)
+
+    @field_validator("sinks", mode="before")
+    @classmethod
+    def _as_mappings(cls, given: Any) -> Any:
+        """Turn a sink that is its URL alone into a mapping."""
+        if not isinstance(given, list):
+            return given
+        return [{"url": sink} if isinstance(sink, str) else sink for sink in given]
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_place(cls, url: str | None) -> str | None:
+        if is_sink(url):
+            try:
+                _SINK.validate_python({"url": url})
+            except ValidationError as error:
+                raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        return url
+
+    @property
+    def database(self) -> str | None:
+        """The SQL database that keeps the history; None for the default one."""
+        return None if is_sink(self.url) else self.url
+
+    @property
+    def all_sinks(self) -> list[AnySink]:
+        """Whatever gets the changes: `url`, where it is a sink, then `sinks`."""
+        first = [_SINK.validate_python({"url": self.url})] if is_sink(self.url) else []
+        return [*first, *self.sinks]
+
+
+_SINK: TypeAdapter[AnySink] = TypeAdapter(AnySink)
+
+
+def is_sink(url: str | None) -> bool:
+    """Tell whether a URL is a sink's; a SQL database's is not."""
+    return url is not None and scheme_of(url) in SINK_SCHEMES
 
 
 def shown_url(url: str) -> str:
@@ -149,11 +222,28 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-def parse_sink(url: str) -> AnySink:
-    """Return the settings of a sink that is known by its URL alone."""
-    kinds: dict[str | None, type[SinkSettings]] = {
-        "queue": QueueSettings,
-        "index": IndexSettings,
-        "files": FileSettings,
-    }
-    return kinds[_kind({"url": url})](url=url)  # type: ignore[return-value]
+def without_passwords(value: Any) -> Any:
+    """Return a setting, or a document of them, whose URLs tell no password.
+
+    >>> without_passwords({"store": {"url": "postgresql://shop:s3cret@db/catalogue"}})
+    {'store': {'url': 'postgresql://shop:***@db/catalogue'}}
+    """
+    if isinstance(value, dict):
+        return {key: without_passwords(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [without_passwords(held) for held in value]
+    if not isinstance(value, str):
+        return value
+    hidden = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", value)
+    return re.sub(r"([?&]\w*password=)[^&\s]*", r"\1***", hidden)
+
+
+def _with_host(url: str, example: str) -> str:
+    """Return a URL that names a host; never repeat one that may hold a password unread."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise ValueError(f"{shown_url(url)} names no host; expected {example}")
+    return url

@@ -15,9 +15,10 @@ from configs.stores import StoreSettings
 from pipelines import storage
 from pipelines.sinks.delivery import feed
 from pipelines.sinks.engine import is_sqlite, parse_url
-from pipelines.sinks.ledger import Ledger, Write, open_ledger
+from pipelines.sinks.ledger import Ledger, open_ledger
 from pipelines.sinks.rows import MODEL, by_origin
 from pipelines.sinks.schema import PROVENANCE
+from pipelines.sinks.writes import Write
 from pipelines.stage import Manifest, require_manifest
 
 PARTS = "part-*.parquet"
@@ -62,7 +63,7 @@ def write_labels(
         if not write.finished:
             check_gate(ledger, write, parts)
             _write_chunks(ledger, write, parts, on_progress)
-        delivered = feed(ledger, settings.sinks, write.write_id)
+        delivered = feed(ledger, settings.all_sinks, write.write_id)
         if not write.finished:
             ledger.finish(write)
         return _figures(ledger, write) | ({"sinks": delivered} if delivered else {})

@@ -1,6 +1,7 @@
 """Real servers for the tests: Debian's PostgreSQL and RabbitMQ, on free loopback ports.
 
-Each lives in a temporary folder, is started by the test and ended by its own process id.
+Each lives in a temporary folder, is started by the test and ended by its own process id. Where one
+is not installed its tests are skipped, or fail where AISLE_SERVERS=required, as `.ci/run` sets it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,19 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 PASSWORD = "s3cret-of-the-test"
 LONGEST_START_SECONDS = 60
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip a test whose server cannot be had; fail it where all are required."""
+    if os.environ.get("AISLE_SERVERS") == "required":
+        pytest.fail(f"AISLE_SERVERS=required, but {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 def free_port() -> int:
@@ -46,7 +55,7 @@ def _user(name: str) -> str | None:
     return None
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -55,8 +64,9 @@ def _answers(port: int) -> bool:
 class Postgres:
     """PostgreSQL, stopped and started at will; `url` is of SQLAlchemy."""
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, *, durable: bool = False) -> None:
         self.folder, self._bin, self._user = folder, binaries, _user("postgres")
+        self._durable = durable
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
@@ -77,8 +87,8 @@ class Postgres:
 
     def start(self) -> None:
         words = [self._bin / "postgres", "-D", self.folder / "data", "-p", self.port]
-        words += ["-c", "listen_addresses=127.0.0.1", "-k", self.folder, "-c", "fsync=off"]
-        words += ["-c", "max_wal_size=4GB"]
+        words += ["-c", "listen_addresses=127.0.0.1", "-k", self.folder]
+        words += ["-c", f"fsync={'on' if self._durable else 'off'}", "-c", "max_wal_size=4GB"]
         log = open(self.folder.parent / "postgres.log", "ab")  # noqa: SIM115  the server's own
         self._process = subprocess.Popen(
             [str(word) for word in words], stdout=log, stderr=log, user=self._user, cwd="/"
@@ -104,14 +114,17 @@ class Postgres:
         subprocess.run(words, check=True, capture_output=True, user=self._user, cwd="/")
 
 
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """Give a started PostgreSQL 15, or skip; a folder that its user can reach."""
+def postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgres]:
+    """Give a started PostgreSQL 15, or skip; a folder that its user can reach.
+
+    `durable` waits for the disk as a server of one's own would; tests have no use for that.
+    """
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
     if not found:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        missing("PostgreSQL is not installed: apt-get install postgresql")
     if not os.geteuid() and _user("postgres") is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-    server = Postgres(folder / "postgres", Path(found[-1]).parent)
+        missing("PostgreSQL does not run as root, and there is no user postgres")
+    server = Postgres(folder / "postgres", Path(found[-1]).parent, durable=durable)
     server.start()
     try:
         yield server
@@ -157,7 +170,7 @@ class Rabbit:
             start_new_session=True,
         )
         log.close()
-        wait_until(lambda: _answers(self.port), "RabbitMQ starts", LONGEST_START_SECONDS)
+        wait_until(lambda: answers(self.port), "RabbitMQ starts", LONGEST_START_SECONDS)
 
     def stop(self) -> None:
         """End its own process group."""
@@ -193,53 +206,8 @@ class Rabbit:
 def rabbit(folder: Path) -> Iterator[Rabbit]:
     """Give a started RabbitMQ, or skip."""
     if not glob.glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server"):
-        pytest.skip("RabbitMQ is not installed: apt-get install rabbitmq-server")
+        missing("RabbitMQ is not installed: apt-get install rabbitmq-server")
     server = Rabbit(folder / "rabbit")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-CLASSPATH = Path(__file__).parent / "opensearch" / "target" / "classpath"
-
-
-class Search:
-    """An OpenSearch node in a process of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"opensearch+http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        words = ["java", "-Xmx512m", "-cp", CLASSPATH.read_text().strip()]
-        words += [str(CLASSPATH.parents[1] / "Node.java"), str(self.folder)]
-        with open(f"{self.folder}.log", "ab") as log:
-            self._process = subprocess.Popen(
-                [*words, str(self.port), str(free_port())],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
-        wait_until(lambda: _answers(self.port), "OpenSearch starts", LONGEST_START_SECONDS)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(30)
-            self._process = None
-
-
-def search(folder: Path) -> Iterator[Search]:
-    """Give a started OpenSearch, or skip."""
-    if not CLASSPATH.exists() or shutil.which("java") is None:
-        pytest.skip("OpenSearch is not there: mvn -f tests/opensearch/pom.xml (see .ci/run)")
-    server = Search(folder / "opensearch")
     server.start()
     try:
         yield server

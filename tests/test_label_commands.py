@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import servers
 import yaml
-from chain import Said, aisle, contents, one_line
+from chain import Said, aisle, contents, one_line, open_shop, write_dump
 
 from configs.settings import Settings
 
 SECRET = servers.PASSWORD
+INJECTION = "'; DROP TABLE labels; --"
 
 
 class Office:
@@ -106,6 +107,26 @@ def test_a_story_an_undo_and_a_person(office: Office) -> None:
     assert office("dead-letters").figures["dead_letters"] == 0
 
 
+def test_a_sink_as_the_store_has_its_history_in_the_prefix(tmp_path: Path) -> None:
+    """diff, labels and undo ask the history; the sink gets each change, and the way back."""
+    office, out = Office(tmp_path, url=f"file://{tmp_path}/files"), tmp_path / "files"
+    office.predict("monday", MONDAY)
+    office.predict("tuesday", TUESDAY)
+    figures = office("write-labels", "--dump-id", "monday").figures
+    assert figures["store"] == f"sqlite:///{tmp_path}/out/labels.db"
+    assert figures["sinks"] == {f"file://{out}": {"delivered": 10, "refused": 0}}
+    assert office("diff", "--dump-id", "tuesday").figures["counts"]["changed"] == 4
+    other = ["--store", f"file://{tmp_path}/other"]
+    written = office("write-labels", "--dump-id", "tuesday", *other).figures
+    assert list(written["sinks"].values()) == [{"delivered": 5, "refused": 0}]
+    undone = office("undo", "--write", written["write_id"], *other).figures
+    assert list(undone["sinks"].values()) == [{"delivered": 5, "refused": 0}]
+    assert len(list(out.iterdir())) == 1
+    assert len(list((tmp_path / "other").iterdir())) == 2
+    assert office("labels", "--product", "p0").figures["label"]["label"] == "Pets"
+    one_line(office("labels", "--product", "p0", "--store", "amqp://"), "names no host")
+
+
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Postgres]:
     import shutil
@@ -118,29 +139,52 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Postgre
 
 
 def test_nothing_that_a_run_leaves_behind_tells_a_password(
-    tmp_path: Path, server: servers.Postgres, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    server: servers.Postgres,
+    tiny_catalogue: Path,
+    tiny_settings: Settings,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """The whole chain into PostgreSQL and two sinks that are not there, then every command.
+
+    Among the products are one whose id is SQL and one with a title of 10 MB.
+    """
     caplog.set_level(logging.DEBUG)
-    absent = f"amqp://u:{SECRET}@127.0.0.1:{servers.free_port()}/"
-    retry = {"first_seconds": 0.01, "give_up_seconds": 0.05}
-    office = Office(tmp_path, url=server.url, retry=retry)
-    office.predict("monday", MONDAY)
-    with_sink = Office(
-        tmp_path, url=server.url, retry=retry, sinks=[{"url": absent, "retry": retry}]
+    retry, port = {"first_seconds": 0.01, "give_up_seconds": 0.05}, servers.free_port()
+    absent = (
+        f"amqp://u:{SECRET}@127.0.0.1:{port}/",
+        f"opensearch+http://u:{SECRET}@127.0.0.1:{port}",
     )
-    said = [with_sink("write-labels", "--dump-id", "monday")]
-    assert said[0].status != 0
-    office = Office(tmp_path, url=server.url, retry=retry)
+    store = {"url": server.url, "retry": retry}
+    with_sinks = {**store, "sinks": [{"url": url, "retry": retry} for url in absent]}
+    document = tiny_settings.model_dump(mode="json")
+    document["dump"]["max_record_bytes"] = 16 << 20
+    shop = open_shop(tmp_path, Settings.model_validate(document | {"store": with_sinks}))
+    products = [("p1", "gold ring"), (INJECTION, "baby gate"), ("long", "ring " * (8 << 20 >> 2))]
+    dump = write_dump(tmp_path / "dump.csv", products)
+    said = [shop("run", "--input", tiny_catalogue, "--dump", dump, "--dump-id", "monday")]
+    assert "expected a broker" in said[0].err
+    shop = open_shop(tmp_path, Settings.model_validate(document | {"store": store}))
     for command in ("diff", "gate", "write-labels"):
-        said.append(office(command, "--dump-id", "monday"))
+        said.append(shop(command, "--dump-id", "monday"))
         assert said[-1].status == 0, said[-1].err
-    said.append(office("labels", "--product", "p1"))
-    said.append(office("undo", "--write", said[3].figures["write_id"]))
+    assert said[3].figures["predictions"] == 3
+    for product_id in (INJECTION, "long"):
+        said.append(shop("labels", "--product", product_id))
+        assert said[-1].figures["label"]["product_id"] == product_id
+    said.append(shop("undo", "--write", said[3].figures["write_id"]))
+    said.append(shop("dead-letters"))
+    for sink in with_sinks["sinks"]:
+        settings = document | {"store": {**store, "sinks": [sink]}}
+        shop = open_shop(tmp_path, Settings.model_validate(settings))
+        said.append(shop("write-labels", "--dump-id", "monday", "--force"))
+        assert said[-1].status != 0
     server.stop()
-    said.append(office("write-labels", "--dump-id", "monday"))
+    said.append(shop("write-labels", "--dump-id", "monday"))
     assert said[-1].status != 0
-    (tmp_path / "c.yaml").unlink()  # the one place that holds it
+    shop.config.unlink()  # the one place that holds it
     for answer in said:
         assert SECRET not in answer.out + answer.err
     assert SECRET not in caplog.text
+    assert len(contents(tmp_path)) > 20
     assert not [name for name, held in contents(tmp_path).items() if SECRET.encode() in held]

@@ -14,6 +14,7 @@ from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint, parse_settings
 from configs.settings import Settings
+from configs.stores import without_passwords
 from configs.tuning import check_search, put_values
 from pipelines import storage
 from pipelines.stage import Manifest, Outcome, read_manifest, require_manifest, run_stage
@@ -187,12 +188,14 @@ def best_config(settings: Settings, best: Mapping[str, Any]) -> str:
     """Return YAML that `aisle train --config` takes as it is: the config, with the best values.
 
     Its epochs are those that the trial had at most: learning rates that fall do so over them.
+    Passwords in its URLs are left out: they have to be put in again before labels are written.
     """
     values = dict(best["values"])
     model = values.get("training.model", settings.training.model)
     if best["epochs_at_most"]:
         values[f"models.{model}.epochs"] = best["epochs_at_most"]
     document = put_values(settings.model_dump(mode="json", exclude_unset=True), values)
+    document = without_passwords(document)
     parse_settings(document, BEST)
     head = (
         f"# Trial {best['trial']} of a {settings.tuning.search} search: "

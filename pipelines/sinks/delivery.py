@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from configs.errors import PassingFault
 from configs.stores import AnySink
 from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names, open_sink
-from pipelines.sinks.ledger import Counts, Ledger
+from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.retry import RateLimit, with_retries
+from pipelines.sinks.writes import Counts
 
 
 @contextmanager
@@ -71,8 +72,7 @@ def _waiting(ledger: Ledger, write_id: str, sink: str) -> list[tuple[int, int, i
         .where(chunks.c.write_id == write_id, chunks.c.chunk.not_in(there))
         .order_by(chunks.c.chunk)
     )
-    with ledger.transaction() as connection:
-        return [tuple(row) for row in connection.execute(query)]
+    return ledger.in_transaction(lambda c: [(r[0], r[1], r[2]) for r in c.execute(query)])
 
 
 def _pages(
@@ -86,34 +86,32 @@ def _pages(
             .order_by(history.c.id)
             .limit(sink.settings.batch_rows)
         )
-        found: list[Any] = ledger.retried(functools.partial(_read, ledger, query))
+        found = ledger.in_transaction(functools.partial(_read, query))
         if not found:
             return
         yield [change_of(row) for row in found]
         first = found[-1].id
 
 
-def _read(ledger: Ledger, query: sa.Select[Any]) -> list[Any]:
-    with ledger.transaction() as connection:
-        return list(connection.execute(query))
+def _read(query: sa.Select[Any], connection: sa.Connection) -> list[Any]:
+    return list(connection.execute(query))
 
 
 def _note(
     ledger: Ledger, write_id: str, sink: str, chunk: int, delivered: int, refused: list[Refused]
 ) -> None:
-    def note() -> None:
+    def note(connection: sa.Connection) -> None:
         done = ledger.tables.deliveries
         same = (done.c.write_id == write_id, done.c.sink == sink, done.c.chunk == chunk)
-        with ledger.transaction() as connection:
-            if connection.execute(sa.select(done.c.chunk).where(*same)).first():
-                return  # another writer of the same write was faster
-            for change, reason in refused:
-                ledger.refuse(connection, write_id, sink, chunk, reason, json.dumps(change))
-            row = {"write_id": write_id, "sink": sink, "chunk": chunk}
-            counts = {"delivered": delivered, "refused": len(refused)}
-            connection.execute(done.insert(), row | counts)
+        if connection.execute(sa.select(done.c.chunk).where(*same)).first():
+            return  # another writer of the same write was faster
+        for change, reason in refused:
+            ledger.refuse(connection, write_id, sink, chunk, reason, json.dumps(change))
+        row = {"write_id": write_id, "sink": sink, "chunk": chunk}
+        counts = {"delivered": delivered, "refused": len(refused)}
+        connection.execute(done.insert(), row | counts)
 
-    ledger.retried(note)
+    ledger.in_transaction(note)
 
 
 def _figures(ledger: Ledger, write_id: str, sink: str) -> Counts:
@@ -122,8 +120,6 @@ def _figures(ledger: Ledger, write_id: str, sink: str) -> Counts:
         sa.func.coalesce(sa.func.sum(done.c[name]), 0).label(name)
         for name in ("delivered", "refused")
     ]
-    with ledger.transaction() as connection:
-        row = connection.execute(
-            sa.select(*sums).where(done.c.write_id == write_id, done.c.sink == sink)
-        ).one()
+    query = sa.select(*sums).where(done.c.write_id == write_id, done.c.sink == sink)
+    row = ledger.in_transaction(lambda connection: connection.execute(query).one())
     return {name: int(value) for name, value in row._mapping.items()}

@@ -51,7 +51,7 @@ def parse_url(url: str) -> sa.URL:
     if is_sqlite(parsed) and (path == ":memory:" or storage.is_remote(path)):
         raise UsageError(
             f"{shown(parsed)}: not a file on this machine; expected for example "
-            "sqlite:////data/labels.db; set store.url"
+            "sqlite:////data/labels.db; set store.url to a SQL database; sinks go to store.sinks"
         )
     return parsed
 

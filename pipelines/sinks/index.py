@@ -26,9 +26,7 @@ class IndexSink:
 
     def __init__(self, settings: IndexSettings) -> None:
         self.name, self.settings = name_of(settings), settings
-        self._client = OpenSearch(
-            settings.url.removeprefix("opensearch+"), timeout=settings.timeout_seconds
-        )
+        self._client = OpenSearch(settings.url.partition("+")[2], timeout=settings.timeout_seconds)
 
     def deliver(self, changes: Sequence[Change], place: str) -> list[Refused]:
         """Update all; what the index refuses for good comes back with its reason.

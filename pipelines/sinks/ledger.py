@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -21,23 +20,13 @@ from pipelines.sinks.engine import words as words_of
 from pipelines.sinks.retry import RateLimit, with_retries
 from pipelines.sinks.rows import by_origin, staged
 from pipelines.sinks.schema import VERDICTS, Tables, make_tables, tables_of
+from pipelines.sinks.writes import Counts, Write, begin, counts_of, finish
 
+T = TypeVar("T")
 BATCH_ROWS = {"postgresql": 50_000}
 OTHER_BATCH_ROWS = 5000
 STORE = "store"  # the name under which the store's own dead letters stand
 _REFUSALS = ("22", "23", "54")  # PostgreSQL: bad data, a constraint, a limit
-Counts = dict[str, int]
-
-
-@dataclass(frozen=True)
-class Write:
-    """One write: its name, the dump, how its chunks are cut, and whether it is whole."""
-
-    write_id: str
-    dump_id: str
-    batch_rows: int
-    finished: bool
-    taxonomy_version: str | None = None
 
 
 class Ledger:
@@ -66,11 +55,20 @@ class Ledger:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
             yield connection
 
-    def retried(self, work: Callable[[], Any]) -> Any:
+    def retried(self, work: Callable[[], T]) -> T:
         """Do `work`, again after a passing fault; `one_line` has it as its cause."""
         return with_retries(
             work, self.settings.retry, lambda error: is_passing(error.__cause__ or error)
         )
+
+    def in_transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do `work`, which done twice is as done once, in a transaction; again after a fault."""
+
+        def attempt() -> T:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return self.retried(attempt)
 
     @contextmanager
     def rolled_back(self) -> Iterator[sa.Connection]:
@@ -93,28 +91,10 @@ class Ledger:
 
         What was finished is finished: only an undone write, or `again`, makes another attempt.
         """
-        writes = self.tables.writes
-        with self.transaction() as connection:
-            latest = connection.execute(
-                sa.select(writes)
-                .where(writes.c.work == work)
-                .order_by(writes.c.attempt.desc())
-                .limit(1)
-            ).first()
-            if latest and (latest.state == "open" or (latest.state == "finished" and not again)):
-                done = latest.state == "finished"
-                return Write(latest.write_id, dump_id, latest.batch_rows, done, taxonomy)
-            attempt = latest.attempt + 1 if latest else 1
-            write = Write(_write_id(work, attempt), dump_id, self._batch_rows(), False, taxonomy)
-            row: dict[str, Any] = {
-                "work": work,
-                "dump_id": dump_id,
-                "source": source,
-                "state": "open",
-            }
-            row |= {"write_id": write.write_id, "attempt": attempt, "batch_rows": write.batch_rows}
-            connection.execute(writes.insert(), row | {"started_at": _now()})
-        return write
+        wanted = Write("", dump_id, self._batch_rows(), False, taxonomy)
+        return self.in_transaction(
+            lambda c: begin(c, self.tables, work, wanted, source=source, again=again)
+        )
 
     def put(self, write: Write, chunk: int, batch: pa.RecordBatch) -> Counts:
         """Write a chunk of predictions, unless it is there; return what became of its rows.
@@ -252,26 +232,11 @@ class Ledger:
 
     def finish(self, write: Write) -> None:
         """Say that all chunks of a write are there."""
-        writes = self.tables.writes
-        with self.transaction() as connection:
-            connection.execute(
-                writes.update()
-                .where(writes.c.write_id == write.write_id)
-                .values(state="finished", finished_at=_now())
-            )
+        self.in_transaction(lambda connection: finish(connection, self.tables, write))
 
     def counts(self, write_id: str) -> Counts:
         """Return what became of all rows of a write so far, and the number of its chunks."""
-        chunks = self.tables.chunks
-        names = (*VERDICTS, "refused")
-        sums = [sa.func.coalesce(sa.func.sum(chunks.c[name]), 0).label(name) for name in names]
-        with self.transaction() as connection:
-            found = connection.execute(
-                sa.select(*sums, sa.func.count().label("batches")).where(
-                    chunks.c.write_id == write_id
-                )
-            ).one()
-        return {name: int(value) for name, value in found._mapping.items()}
+        return self.in_transaction(lambda c: counts_of(c, self.tables, write_id))
 
     def _batch_rows(self) -> int:
         of_backend = BATCH_ROWS.get(self.engine.url.get_backend_name(), OTHER_BATCH_ROWS)
@@ -287,12 +252,6 @@ def open_ledger(url: sa.URL, settings: StoreSettings) -> Iterator[Ledger]:
         yield Ledger(engine, settings)
     finally:
         engine.dispose()
-
-
-def _write_id(work: str, attempt: int) -> str:
-    """Name a write by what it writes: run again after a kill, it is the same write."""
-    name = work if attempt == 1 else f"{work}:{attempt}"
-    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
 
 
 def _is_refusal(error: DBAPIError) -> bool:

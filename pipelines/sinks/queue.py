@@ -6,8 +6,9 @@ Many messages are under way at once; pika's own blocking channel would wait for 
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pika
@@ -17,6 +18,7 @@ from configs.errors import PassingFault, UsageError
 from configs.stores import QueueSettings, shown_url
 from pipelines.sinks.changes import Change, Refused, name_of
 
+_AT_ONCE = 100  # messages between two looks at the socket
 NO = {403: "set the user's permissions", 406: "set declare: false in the sink"}
 
 
@@ -39,19 +41,19 @@ class QueueSink:
         self._channel: Any = None
         self._fault: BaseException | None = None
         self._published = 0
-        self._open: dict[int, Change] = {}
+        self._waiting: Iterator[Change] = iter(())
+        self._all_sent = True
+        self._open: dict[int, Change] = {}  # by delivery tag, the oldest first
         self._returned: dict[str, str] = {}
         self._refused: list[Refused] = []
 
     def deliver(self, changes: Sequence[Change], place: str) -> list[Refused]:
         """Publish all, then wait until each is confirmed, returned or refused."""
         self._open, self._returned, self._refused = {}, {}, []
+        self._waiting, self._all_sent = iter(changes), False
         connection = self._connected()
         try:
-            for number, change in enumerate(changes, start=self._published + 1):
-                self._open[number] = change
-                self._publish(change)
-            self._published += len(changes)
+            self._publish_some()
             if self._open:
                 connection.ioloop.start()
         except AMQPError as error:
@@ -66,6 +68,19 @@ class QueueSink:
             connection.close()
             connection.ioloop.start()
         self._connection, self._channel = None, None
+
+    def _publish_some(self) -> None:
+        """Publish a few; the loop sends them, and hears the broker, before it comes back here."""
+        few = list(itertools.islice(self._waiting, _AT_ONCE))
+        for change in few:
+            self._published += 1
+            self._open[self._published] = change
+            self._publish(change)
+        self._all_sent = not few
+        if few and self._connection is not None:
+            self._connection.ioloop.add_callback_threadsafe(self._publish_some)
+        elif not self._open:
+            self._stop_loop()
 
     def _publish(self, change: Change) -> None:
         properties = pika.BasicProperties(
@@ -120,8 +135,8 @@ class QueueSink:
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
         last = method.delivery_tag
-        numbers = [n for n in self._open if n <= last] if method.multiple else [last]
-        for number in numbers:
+        upto = itertools.takewhile(lambda number: number <= last, self._open)
+        for number in list(upto) if method.multiple else [last]:
             change = self._open.pop(number, None)
             if change is None:
                 continue
@@ -129,7 +144,7 @@ class QueueSink:
                 self._refused.append(Refused(change, "the queue refuses it (basic.nack)"))
             elif reason := self._returned.pop(change["message_id"], None):
                 self._refused.append(Refused(change, reason))
-        if not self._open:
+        if self._all_sent and not self._open:
             self._stop_loop()
 
     def _stopped(self, _: Any, reason: Any) -> None:

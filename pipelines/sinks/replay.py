@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from pipelines.sinks.changes import Change, Sink
 from pipelines.sinks.delivery import send
-from pipelines.sinks.ledger import STORE, Ledger, Write
+from pipelines.sinks.ledger import STORE, Ledger
 from pipelines.sinks.retry import RateLimit
+from pipelines.sinks.writes import Write
 from transforms.predictions import PREDICTIONS
 
 

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from configs.errors import UsageError
 from pipelines.sinks import merge
-from pipelines.sinks.ledger import Counts, Ledger
+from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.rows import PERSON
 from pipelines.sinks.schema import ORIGIN, STATE, STATED, VERDICTS
+from pipelines.sinks.writes import Counts
 
 _UNDO = "undo"
 

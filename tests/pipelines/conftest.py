@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+import search_nodes
 import servers
+from psycopg import sql
+from shelf import Shelf
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +36,27 @@ def rabbit(server_folder: Path) -> Iterator[servers.Rabbit]:
     yield from servers.rabbit(server_folder)
 
 
-@pytest.fixture(scope="session")
-def search(server_folder: Path) -> Iterator[servers.Search]:
-    yield from servers.search(server_folder)
+@pytest.fixture(scope="session", params=search_nodes.PRODUCTS)
+def search(server_folder: Path, request: pytest.FixtureRequest) -> Iterator[search_nodes.Search]:
+    yield from search_nodes.search(server_folder, request.param)
+
+
+@pytest.fixture
+def shelf(postgres: servers.Postgres) -> Shelf:
+    name = f"shelf{random.Random().getrandbits(48):x}"
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return Shelf(postgres, name)
+
+
+@pytest.fixture
+def small_disk(server_folder: Path) -> Iterator[Path]:
+    """A disk of 40 MB of its own, which the server may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="disk-", dir=server_folder))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=777", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        servers.missing("no file system of its own can be mounted here: needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -1,4 +1,4 @@
-"""Partial updates of a real OpenSearch index: by id, repeatable, what it refuses is kept."""
+"""Partial updates in OpenSearch and Elasticsearch: by id, repeatable, refusals are kept."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import search_nodes
 import servers
 from opensearchpy import OpenSearch
+from opensearchpy.exceptions import OpenSearchException
+from relay import relay
 from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import PassingFault
 from configs.stores import StoreSettings
+from pipelines.sinks.delivery import feed
 from pipelines.sinks.engine import parse_url
 from pipelines.sinks.ledger import open_ledger
 from pipelines.sinks.replay import dead_letters
+from pipelines.sinks.story import undo
 
 QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
 
 
-def sink(search: servers.Search, index: str, **more: Any) -> dict[str, Any]:
+def sink(search: search_nodes.Search, index: str, **more: Any) -> dict[str, Any]:
     own = {"name": "index", "index": index, "batch_rows": 100, "retry": QUICK}
     return {"url": search.url, **own, **more}
 
 
-def client(search: servers.Search) -> OpenSearch:
-    return OpenSearch(search.url.removeprefix("opensearch+"))
+def client(search: search_nodes.Search) -> OpenSearch:
+    return OpenSearch(search.url.partition("+")[2])
 
 
 def test_a_partial_update_leaves_the_rest_of_a_document(
-    tmp_path: Path, search: servers.Search
+    tmp_path: Path, search: search_nodes.Search
 ) -> None:
     index, url = client(search), sqlite_url(tmp_path / "labels.db")
     index.index(index="shop", body={"title": "bone", "aisle": {"new_label": "old"}}, id="p1")
@@ -43,12 +48,18 @@ def test_a_partial_update_leaves_the_rest_of_a_document(
         assert "512" in letter["reason"]
     found = index.get(index="shop", id="p1")["_source"]
     assert (found["title"], found["aisle"]["new_label"]) == ("bone", "Pets")
+    settings = StoreSettings.model_validate({"sinks": [sink(search, "shop")]})
+    with open_ledger(parse_url(url), settings) as ledger:
+        undone = undo(ledger, figures["write_id"])
+        feed(ledger, settings.sinks, undone["write_id"])
+    found = index.get(index="shop", id="p1")["_source"]
+    assert (found["title"], found["aisle"]["new_label"]) == ("bone", None)
     index.indices.refresh(index="shop")
     assert index.count(index="shop")["count"] == 250
 
 
 def test_conflicting_updates_of_the_same_documents_all_come_through(
-    tmp_path: Path, search: servers.Search
+    tmp_path: Path, search: search_nodes.Search
 ) -> None:
     folder = predict(tmp_path / "1", [product(f"p{n}", "Pets") for n in range(50)])
     results: list[dict[str, Any]] = []
@@ -73,3 +84,50 @@ def test_a_node_that_is_not_there_may_pass(tmp_path: Path) -> None:
     with pytest.raises(PassingFault, match="start the node") as refusal:
         write(folder, sqlite_url(tmp_path / "x.db"), sinks=[{"url": url, "retry": retry}])
     assert "s3cret" not in str(refusal.value)
+
+
+def test_a_node_that_is_stopped_in_the_middle_and_started_again(
+    tmp_path: Path, search: search_nodes.Search
+) -> None:
+    url, index = sqlite_url(tmp_path / "labels.db"), client(search)
+    folder = predict(tmp_path / "1", [product(f"p{n}", "Pets") for n in range(2000)])
+    patient = {**QUICK, "give_up_seconds": 120.0}
+    slow = sink(search, "restarted", rows_per_second=2000.0, retry=patient)
+    results: list[dict[str, Any]] = []
+    writer = threading.Thread(target=lambda: results.append(write(folder, url, sinks=[slow])))
+    writer.start()
+    servers.wait_until(lambda: _held(index, "restarted") >= 200, "documents arrive")
+    search.stop()
+    search.start()
+    writer.join()
+    assert results[0]["sinks"]["index"] == {"delivered": 2000, "refused": 0}
+    assert _held(index, "restarted") == 2000
+
+
+def _held(index: OpenSearch, name: str) -> int:
+    """Count the documents; none where the index, or the node, is not there."""
+    try:
+        index.indices.refresh(index=name)
+        return int(index.count(index=name)["count"])
+    except OpenSearchException:
+        return 0
+
+
+def test_a_connection_that_is_cut_is_made_again(
+    tmp_path: Path, search: search_nodes.Search
+) -> None:
+    folder = predict(tmp_path / "1", [product(f"p{n}", "Pets") for n in range(500)])
+    with relay(search.port) as wire:
+        through = search.url.replace(str(search.port), str(wire.port))
+        own = sink(search, "cut", batch_rows=50, rows_per_second=1000.0) | {"url": through}
+        results: list[dict[str, Any]] = []
+        url = sqlite_url(tmp_path / "labels.db")
+        writer = threading.Thread(target=lambda: results.append(write(folder, url, sinks=[own])))
+        writer.start()
+        index = client(search)
+        servers.wait_until(lambda: _held(index, "cut") >= 50, "documents arrive")
+        wire.cut()
+        writer.join()
+        assert wire.taken > 1
+    assert results[0]["sinks"]["index"] == {"delivered": 500, "refused": 0}
+    assert _held(index, "cut") == 500

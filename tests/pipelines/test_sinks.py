@@ -1,236 +1,28 @@
-"""Sinks: every change once, under the same id however often it is sent; what is refused is kept."""
+"""What all sinks share: how they are named and chosen, retries, rate limits, dead letters."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pika
-import pyarrow.parquet as pq
 import pytest
 import servers
-from test_write_labels import predict, product, sqlite_url, write
+from shelf import HISTORY, many
+from test_write_labels import query, sqlite_url, write
 
 from configs.errors import PassingFault, UsageError
-from configs.stores import RetrySettings, StoreSettings, shown_url
-from pipelines.sinks.delivery import feed, opened
-from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import open_ledger
-from pipelines.sinks.replay import dead_letters, replay
+from configs.loading import parse_settings, stored_at
+from configs.stores import (
+    FileSettings,
+    IndexSettings,
+    QueueSettings,
+    RetrySettings,
+    StoreSettings,
+    shown_url,
+    without_passwords,
+)
 from pipelines.sinks.retry import RateLimit, with_retries
-from pipelines.sinks.story import undo
-
-HERE = Path(__file__).parent
-SCHEMA = HERE.parents[1] / "docs" / "label_change.schema.json"
-QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
-PUBLISH_IN_A_PROCESS = """
-import json, sys
-from test_write_labels import write
-write(sys.argv[1], sys.argv[2], batch_rows=500, sinks=[json.loads(sys.argv[3])])
-"""
-
-
-def many(folder: Path, rows: int, label: str = "c") -> str:
-    return predict(folder, [product(f"p{n}", f"{label}{n % 7}", n / rows) for n in range(rows)])
-
-
-class Queue:
-    """A queue of its own on the broker, emptied as a consumer would."""
-
-    def __init__(self, rabbit: servers.Rabbit, **arguments: Any) -> None:
-        self.rabbit, self.name = rabbit, f"q{random.Random().getrandbits(48):x}"
-        if arguments:
-            with self._connection() as connection:
-                given = {name.replace("_", "-"): value for name, value in arguments.items()}
-                connection.channel().queue_declare(self.name, durable=True, arguments=given)
-
-    @property
-    def sink(self) -> dict[str, Any]:
-        own = {"name": "queue", "queue": self.name, "batch_rows": 200, "retry": QUICK}
-        return {"url": self.rabbit.url, **own}
-
-    def take(self) -> list[dict[str, Any]]:
-        """Take all messages that are there, persistent each."""
-        found = []
-        with self._connection() as connection:
-            channel = connection.channel()
-            while (got := channel.basic_get(self.name, auto_ack=True))[0] is not None:
-                assert got[1].delivery_mode == 2
-                change = json.loads(got[2])
-                assert got[1].message_id == change["message_id"]
-                found.append(change)
-        return found
-
-    def _connection(self) -> Any:
-        return pika.BlockingConnection(pika.URLParameters(self.rabbit.url))
-
-
-def once(messages: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
-    """Return what a consumer knows that takes every message id once."""
-    by_id = {m["message_id"]: m for m in messages}
-    assert len(by_id) == len({m["product_id"] for m in by_id.values()})
-    return {m["product_id"]: (m["old_label"], m["new_label"], m["new_probability"])
-            for m in by_id.values()}  # fmt: skip
-
-
-def expected(rows: int) -> dict[str, tuple[Any, ...]]:
-    import numpy as np
-
-    return {f"p{n}": (None, f"c{n % 7}", float(np.float32(n / rows))) for n in range(rows)}
-
-
-def test_every_change_is_one_persistent_message_that_fits_its_schema(
-    tmp_path: Path, rabbit: servers.Rabbit
-) -> None:
-    queue, url = Queue(rabbit), sqlite_url(tmp_path / "labels.db")
-    first = write(many(tmp_path / "1", 500), url, sinks=[queue.sink])
-    assert first["sinks"] == {"queue": {"delivered": 500, "refused": 0}}
-    messages = queue.take()
-    assert len(messages) == 500
-    assert once(messages) == expected(500)
-    known = json.loads(SCHEMA.read_text())["properties"]
-    assert known.keys() == messages[0].keys()
-    assert messages[0]["changed_at"].endswith("+00:00")
-    changed = [product(f"p{n}", f"c{n % 7}", n / 500) for n in range(499)]
-    changed.append(product("p499", "Garden", 0.5))
-    write(predict(tmp_path / "2", changed), url, "tuesday", sinks=[queue.sink])
-    (message,) = queue.take()
-    assert (message["old_label"], message["new_label"]) == ("c2", "Garden")
-    settings = StoreSettings.model_validate({"sinks": [queue.sink]})
-    with open_ledger(parse_url(url), settings) as ledger:
-        undone = undo(ledger, message["write_id"])
-        feed(ledger, settings.sinks, undone["write_id"])
-    (message,) = queue.take()
-    assert (message["old_label"], message["new_label"]) == ("Garden", "c2")
-
-
-def test_a_queue_that_refuses_fills_the_dead_letters_and_they_are_replayed(
-    tmp_path: Path, rabbit: servers.Rabbit
-) -> None:
-    queue = Queue(rabbit, x_max_length=30, x_overflow="reject-publish")
-    url, refusing = sqlite_url(tmp_path / "labels.db"), {**queue.sink, "exchange": "amq.direct"}
-    folder = many(tmp_path / "1", 100)
-    # bound to nothing, the exchange returns every message
-    figures = write(folder, url, sinks=[refusing])["sinks"]["queue"]
-    assert figures == {"delivered": 0, "refused": 100}
-    settings = StoreSettings.model_validate({"sinks": [{**queue.sink, "declare": False}]})
-    taken: list[dict[str, Any]] = []
-    with open_ledger(parse_url(url), settings) as ledger:
-        assert {letter["reason"] for letter in dead_letters(ledger)} == {"312 NO_ROUTE"}
-        with opened(settings.sinks) as sinks:
-            left = 100
-            while left:
-                result = replay(ledger, sinks)
-                assert result["replayed"] > 0
-                left = result["left"]
-                taken += queue.take()
-    assert len(taken) == 100
-    assert once(taken) == expected(100)
-
-
-def test_a_broker_that_is_stopped_in_the_middle_and_started_again(
-    tmp_path: Path, rabbit: servers.Rabbit
-) -> None:
-    queue, url = Queue(rabbit), sqlite_url(tmp_path / "labels.db")
-    folder = many(tmp_path / "p", 3000)
-    slow = {**queue.sink, "batch_rows": 100, "rows_per_second": 3000.0}
-    figures: list[dict[str, Any]] = []
-    writer = threading.Thread(target=lambda: figures.append(write(folder, url, sinks=[slow])))
-    writer.start()
-    servers.wait_until(lambda: _depth(queue) >= 500, "messages arrive")
-    rabbit.stop()
-    rabbit.start()
-    writer.join()
-    assert figures[0]["sinks"]["queue"] == {"delivered": 3000, "refused": 0}
-    messages = queue.take()
-    assert once(messages) == expected(3000)
-
-
-def test_killed_at_ten_moments_and_run_again_no_change_is_lost(
-    tmp_path: Path, rabbit: servers.Rabbit
-) -> None:
-    queue, url = Queue(rabbit), sqlite_url(tmp_path / "labels.db")
-    folder = many(tmp_path / "p", 4000)
-    path = f"{HERE}{os.pathsep}{HERE.parent}{os.pathsep}{HERE.parents[1]}"
-    sink = json.dumps({**queue.sink, "rows_per_second": 4000.0})
-    command = [sys.executable, "-c", PUBLISH_IN_A_PROCESS, folder, url, sink]
-    chance, statuses, taken = random.Random(20_190_401), [], []
-    for _ in range(10):
-        child = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path})
-        stop = chance.randint(1, 300)
-        servers.wait_until(
-            lambda child=child, stop=stop: child.poll() is not None or _depth(queue) >= stop,
-            "messages arrive",
-        )
-        child.kill()
-        statuses.append(child.wait())
-        taken += queue.take()
-    assert -signal.SIGKILL in statuses
-    write(folder, url, sinks=[queue.sink])
-    taken += queue.take()
-    assert once(taken) == expected(4000)
-    twice = [name for name, n in Counter(m["message_id"] for m in taken).items() if n > 1]
-    assert len(twice) < 4000
-
-
-def _depth(queue: Queue) -> int:
-    try:
-        with queue._connection() as connection:
-            declared = connection.channel().queue_declare(queue.name, passive=True)
-            return int(declared.method.message_count)
-    except pika.exceptions.AMQPError:
-        return 0
-
-
-def test_a_broker_that_is_not_there_is_one_line_without_its_password(tmp_path: Path) -> None:
-    url = f"amqp://shop:s3cret@127.0.0.1:{servers.free_port()}/%2F"
-    sink = {"url": url, "retry": {"first_seconds": 0.01, "give_up_seconds": 0.05}}
-    folder = many(tmp_path / "p", 10)
-    with pytest.raises(PassingFault, match=r"amqp://127.0.0.1:\d+/%2F: .*aisle.labels") as refusal:
-        write(folder, sqlite_url(tmp_path / "labels.db"), sinks=[sink])
-    assert "s3cret" not in str(refusal.value)
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_wrong_password_is_not_tried_again(tmp_path: Path, rabbit: servers.Rabbit) -> None:
-    url = rabbit.url.replace(servers.PASSWORD, "wr0ng")
-    with pytest.raises(UsageError) as refusal:
-        write(many(tmp_path / "p", 1), sqlite_url(tmp_path / "x.db"), sinks=[{"url": url}])
-    assert not isinstance(refusal.value, PassingFault)
-    assert "wr0ng" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
-def test_files_hold_every_change_and_are_the_same_when_written_again(
-    form: str, tmp_path: Path
-) -> None:
-    folder, out = many(tmp_path / "p", 25), tmp_path / "out"
-    sink = {"url": f"file://{out}", "format": form, "batch_rows": 10}
-    figures = write(folder, sqlite_url(tmp_path / "labels.db"), sinks=[sink])
-    assert list(figures["sinks"].values()) == [{"delivered": 25, "refused": 0}]
-    files = sorted(out.iterdir())
-    assert len(files) == 3
-    if form == "parquet":
-        rows = [row for file in files for row in pq.read_table(file).to_pylist()]
-        assert rows[0]["labels"] == ["c0", "Toys"]
-    elif form == "jsonl":
-        rows = [json.loads(line) for file in files for line in file.open()]
-        assert rows[0]["labels"] == ["c0", "Toys"]
-    else:
-        rows = [row for file in files for row in csv.DictReader(file.open())]
-        assert json.loads(rows[0]["labels"]) == ["c0", "Toys"]
-    told = {row["product_id"]: row["new_label"] for row in rows}
-    assert told == {name: label for name, (_, label, _) in expected(25).items()}
-    assert len({row["message_id"] for row in rows}) == 25
 
 
 def test_two_sinks_of_one_name_and_a_sink_as_store_are_refused(tmp_path: Path) -> None:
@@ -243,6 +35,75 @@ def test_two_sinks_of_one_name_and_a_sink_as_store_are_refused(tmp_path: Path) -
     assert "s3cret" not in str(refusal.value)
     with pytest.raises(ValueError, match="begins with none of amqp"):
         StoreSettings.model_validate({"sinks": [{"url": "kafka://h"}]})
+
+
+def test_a_sink_is_chosen_by_its_url_alone_or_with_settings_of_its_own() -> None:
+    given = ["amqps://h", "elasticsearch+https://h:9200", {"url": "gs://shop/labels"}]
+    queue, index, files = StoreSettings.model_validate({"sinks": given}).sinks
+    assert (type(queue), type(index), type(files)) == (QueueSettings, IndexSettings, FileSettings)
+    other = {"url": "file:///data/out", "format": "csv"}
+    alone = StoreSettings.model_validate({"url": "amqp://h", "sinks": [other]})
+    assert alone.database is None
+    assert [sink.url for sink in alone.all_sinks] == ["amqp://h", "file:///data/out"]
+    database = StoreSettings.model_validate({"url": "sqlite:////data/x.db"})
+    assert (database.database, database.all_sinks) == ("sqlite:////data/x.db", [])
+    assert stored_at(alone, None) is alone
+    moved = stored_at(alone, "gs://shop/labels")
+    assert [sink.url for sink in moved.all_sinks] == ["gs://shop/labels", "file:///data/out"]
+
+
+@pytest.mark.parametrize(
+    ("store", "says"),
+    [
+        ({"url": "amqp://"}, "names no host; expected amqp://user:password@host"),
+        ({"sinks": ["opensearch+http://"]}, "names no host"),
+        ({"sinks": [{"url": "file://labels"}]}, "three slashes"),
+        ({"url": "gs://"}, "is no folder"),
+        ({"sinks": [{"url": "amqp://h", "format": "csv"}]}, "unknown key"),
+        ({"sinks": [{"url": "file:///d", "format": "xml"}]}, "'parquet', 'csv' or 'jsonl'"),
+        ({"sinks": ["kafka://u:s3cret@h"]}, "begins with none of amqp, amqps"),
+        ({"sinks": "amqp://u:s3cret@h"}, "valid list, got 'amqp://u:***@h'"),
+        ({"sinks": [{"url": "opensearch+http://u:s3cret@[::1"}]}, "names no host"),
+        ("amqp://u:s3/cr@et@h", "got 'amqp://u:***@h'"),
+    ],
+)
+def test_a_wrong_sink_is_one_line_that_tells_no_password(store: object, says: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        parse_settings({"name": "shop", "store": store})
+    assert says in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    for secret in ("s3cret", "cr@et"):
+        assert secret not in str(refusal.value)
+
+
+def test_a_config_that_is_written_down_tells_no_password() -> None:
+    urls = ["amqp://u:s3c@ret/x@h:1/%2F", "postgresql+psycopg://u@h/d?password=s3c&x=1", "gs://b/x"]
+    hidden = ["amqp://u:***@h:1/%2F", "postgresql+psycopg://u@h/d?password=***&x=1", "gs://b/x"]
+    given = {"store": {"sinks": [{"url": urls[0]}], "url": urls[1]}, "n": 1, "to": urls[2]}
+    told = {"store": {"sinks": [{"url": hidden[0]}], "url": hidden[1]}, "n": 1, "to": hidden[2]}
+    assert without_passwords(given) == told
+
+
+def test_two_writers_at_once_end_as_one(tmp_path: Path) -> None:
+    """On SQLite, with a sink: one waits for the other, the files are as if one had run."""
+    folder, url = many(tmp_path / "p", 3000), sqlite_url(tmp_path / "labels.db")
+    sink = {"url": f"file://{tmp_path}/out", "format": "jsonl", "batch_rows": 200}
+    results: list[dict[str, Any]] = []
+    writers = [
+        threading.Thread(
+            target=lambda: results.append(write(folder, url, batch_rows=300, sinks=[sink]))
+        )
+        for _ in range(2)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [figures["predictions"] for figures in results] == [3000, 3000]
+    write(folder, sqlite_url(tmp_path / "oracle.db"))
+    assert query(tmp_path / "labels.db", HISTORY) == query(tmp_path / "oracle.db", HISTORY)
+    rows = [line for file in (tmp_path / "out").glob("labels-*") for line in file.open()]
+    assert len(rows) == 3000
 
 
 def test_a_shown_url_has_no_user_password_or_options() -> None:
@@ -278,3 +139,14 @@ def test_a_rate_limit_lets_so_many_rows_through_in_a_second() -> None:
     for _ in range(11):
         limit.wait(50)
     assert now[0] == pytest.approx(5.0)
+
+
+def test_a_server_that_is_missing_skips_its_tests_and_fails_them_where_it_is_required(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AISLE_SERVERS", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no such server"):
+        servers.missing("no such server")
+    monkeypatch.setenv("AISLE_SERVERS", "required")
+    with pytest.raises(pytest.fail.Exception, match="required, but no such server"):
+        servers.missing("no such server")

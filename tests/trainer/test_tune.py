@@ -17,8 +17,10 @@ from chain import Said, Shop, one_line, open_shop
 
 from configs.loading import load_settings
 from configs.settings import Settings
+from configs.stores import StoreSettings
 from trainer.dataset import TITLE, read_examples, shard_files
 from trainer.trials import make_cuts
+from trainer.tune import best_config
 
 ROOT = Path(__file__).parents[2]
 BAG = "models.bag_of_ngrams"
@@ -206,3 +208,12 @@ def test_a_search_of_other_settings_does_not_go_on(shop: Shop, searched: dict[st
     assert scores(tune(shop, "anew", trials=1, seed=2).figures) != scores(searched)[:1]
     forced = tune(shop, "anew", "--force", trials=1, seed=1).figures
     assert scores(forced) == scores(searched)[:1]
+
+
+def test_the_best_config_tells_no_password(tiny_settings: Settings) -> None:
+    store = StoreSettings(url="postgresql+psycopg://shop:s3cret@db/catalogue")
+    settings = tiny_settings.model_copy(update={"store": store})
+    best = {"values": {}, "epochs_at_most": 0, "trial": "0000", "score": 0.5}
+    told = best_config(settings, best)
+    assert "shop:***@db" in told
+    assert "s3cret" not in told

@@ -1,0 +1,124 @@
+"""The commands that write labels, tell of them, and take them back: one small function each."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from configs.artifacts import RunArtifacts
+from configs.errors import UsageError
+from configs.loading import stored_at
+from configs.settings import Settings
+from configs.stores import StoreSettings
+
+Figures = dict[str, Any]
+
+
+def write_labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    from pipelines.progress import counting
+    from pipelines.stage import require_manifest
+    from pipelines.write_labels import example_query, write_labels
+
+    url = _store_url(given, settings, artifacts)
+    predictions = artifacts.predictions(given.dump_id)
+    total = require_manifest(predictions, "predict").figures.get("predictions")
+    started = time.perf_counter()
+    with counting("write-labels", "labels", total) as progress:
+        figures = write_labels(
+            predictions,
+            store_url=url,
+            dump_id=given.dump_id,
+            settings=_store(given, settings),
+            on_progress=progress,
+            force=given.command == "write-labels" and given.force,
+        )
+    seconds = round(time.perf_counter() - started, 3)
+    return {**figures, "query": example_query(url, settings.store), "seconds": seconds}
+
+
+def diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    """Show what would change; the pages go beside the run's other output."""
+    from pipelines.label_diff import write_pages
+
+    found = _diff(given, settings, artifacts)
+    folder = given.output or f"{artifacts.root}/diffs/{given.dump_id}"
+    data, page = write_pages(found, folder)
+    told = {name: found[name] for name in ("counts", "gate", "gate_says", "store")}
+    return {**told, "json": data, "report": page}
+
+
+def gate(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    found = _diff(given, settings, artifacts)
+    if found["gate"] != "passes":
+        raise UsageError(found["gate_says"])
+    return {name: found[name] for name in ("counts", "gate", "store")}
+
+
+def _diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    from pipelines.label_diff import diff_labels
+
+    return diff_labels(
+        artifacts.predictions(given.dump_id),
+        store_url=_store_url(given, settings, artifacts),
+        dump_id=given.dump_id,
+        settings=_store(given, settings),
+    )
+
+
+def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    """Tell the story of a product; set its label first, where one is given."""
+    from pipelines.sinks.story import set_label, story_of
+
+    if bool(given.label) != bool(given.person):
+        raise UsageError("--label and --person belong together: what is set, and who sets it")
+    with _ledger(given, settings, artifacts) as ledger:
+        if given.label:
+            write_id = set_label(ledger, given.product, given.label, given.person)
+            _feed(ledger, write_id)
+        return story_of(ledger, given.product)
+
+
+def undo(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    from pipelines.sinks.story import undo
+
+    with _ledger(given, settings, artifacts) as ledger:
+        figures = undo(ledger, given.write)
+        return figures | _feed(ledger, figures["write_id"])
+
+
+def dead_letters(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    from pipelines.sinks.delivery import opened
+    from pipelines.sinks.replay import dead_letters, replay
+
+    with _ledger(given, settings, artifacts) as ledger:
+        if not given.replay:
+            found = dead_letters(ledger, given.write)
+            return {"dead_letters": len(found), "letters": found, "store": ledger.url}
+        with opened(ledger.settings.all_sinks) as sinks:
+            return replay(ledger, sinks, given.write) | {"store": ledger.url}
+
+
+def _feed(ledger: Any, write_id: str) -> Figures:
+    """Bring the changes of a small write to the sinks."""
+    from pipelines.sinks.delivery import feed
+
+    delivered = feed(ledger, ledger.settings.all_sinks, write_id)
+    return {"sinks": delivered} if delivered else {}
+
+
+def _store(given: argparse.Namespace, settings: Settings) -> StoreSettings:
+    """Return the settings of the store; `--store` goes before `store.url`."""
+    return stored_at(settings.store, given.store)
+
+
+def _store_url(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> str:
+    return str(_store(given, settings).database or artifacts.label_store_url)
+
+
+def _ledger(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Any:
+    from pipelines.sinks.engine import parse_url
+    from pipelines.sinks.ledger import open_ledger
+
+    url = parse_url(_store_url(given, settings, artifacts))
+    return open_ledger(url, _store(given, settings))
