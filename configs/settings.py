@@ -134,7 +134,7 @@ class NgramSettings(Section):
     """
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
-    character_sizes: list[Annotated[int, Field(ge=2, le=8)]] = []
+    character_sizes: list[Annotated[int, Field(ge=2, le=8)]] = Field(default_factory=list)
     buckets: Annotated[int, Field(ge=2, le=1 << 26)] = 16_777_216
 
 
