@@ -282,7 +282,7 @@ def load_classifier(model: str) -> tuple[Any, pa.Array]:
     """Load an export once a process; return its scoring signature and its class names."""
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(model)
+    loaded = tf.saved_model.load(storage.fetched(model))
     names = pa.array(np.char.decode(loaded.names.numpy().astype(bytes), "utf-8").tolist())
     score_signature = loaded.signatures["score"]
     score_signature.keep_alive = loaded  # the signature alone does not hold its variables

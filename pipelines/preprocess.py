@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
@@ -23,7 +25,7 @@ from pipelines.category_files import (
 )
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import pipeline_options
+from pipelines.runner import is_on_this_machine, pipeline_options
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
 from pipelines.write_examples import SEEN, WriteExamples
@@ -73,10 +75,11 @@ def preprocess(
     def body(work: str) -> dict[str, Any]:
         log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
         with (
+            transform_folders(work, options) as learned,
             show_progress("preprocess", log, {}),
             beam.Pipeline(options=options) as pipeline,
         ):
-            build(pipeline, files, settings, work, log)
+            build(pipeline, files, settings, work, log, learned)
         figures = {"files": len(files), "bytes": size, **read_figures(f"{work}/stats")}
         if not figures["examples"]:
             raise UsageError(
@@ -109,14 +112,30 @@ def preprocess_fingerprint(settings: Settings) -> str:
     )
 
 
+@contextlib.contextmanager
+def transform_folders(work: str, options: PipelineOptions) -> Iterator[tuple[str, str]]:
+    """Give the folders that TensorFlow writes itself: the transform function, and a temporary one.
+
+    On one machine they are on its disk, and the first is then published. The workers of a cluster
+    share neither disk nor file layer there: they get the paths themselves.
+    """
+    learned, temporary = f"{work}/transform_fn", f"{work}/tft"
+    if not is_on_this_machine(options):
+        yield learned, temporary
+        return
+    with storage.published(learned) as here, storage.scratch(temporary) as scratch:
+        yield here, scratch
+
+
 def build(
     pipeline: beam.Pipeline,
     files: Sequence[CategoryFile],
     settings: Settings,
     work: str,
     log: ProgressLog,
+    learned: tuple[str, str],
 ) -> None:
-    """Lay out the pipeline; everything it makes lies below `work`."""
+    """Lay out the pipeline; everything it makes lies below `work`, or in the `learned` folders."""
     shards = settings.preprocess.num_shards
     sources = [file.relative for file in files]
     read = (
@@ -140,7 +159,7 @@ def build(
     ) | "All rejects" >> beam.Flatten()
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/rejected", shards)
     transformed = (distinct.titles, vocabulary) | "Make features" >> MakeFeatures(
-        settings, f"{work}/transform_fn", f"{work}/tft"
+        settings, *learned
     )
     written = transformed | "Write the examples" >> WriteExamples(
         settings, taxonomy, f"{work}/tfrecords", log

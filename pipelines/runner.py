@@ -13,6 +13,7 @@ from configs.errors import UsageError
 from configs.settings import RunnerSettings
 
 LOCAL_RUNNER = "FnApiRunner"
+_ON_THIS_MACHINE = (LOCAL_RUNNER, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
 
 
 def pipeline_options(settings: RunnerSettings, arguments: Sequence[str]) -> PipelineOptions:
@@ -51,6 +52,11 @@ def _parsed(arguments: Sequence[str]) -> PipelineOptions:
             error
         )
     return options
+
+
+def is_on_this_machine(options: PipelineOptions) -> bool:
+    """Tell whether the workers are processes of this machine that see its temporary files."""
+    return options.view_as(StandardOptions).runner.rpartition(".")[2] in _ON_THIS_MACHINE
 
 
 def is_local(arguments: Sequence[str]) -> bool:
