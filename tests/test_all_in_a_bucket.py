@@ -140,15 +140,32 @@ def test_a_page_and_a_comparison_are_written_to_a_bucket(there: Shop, walked: di
     assert any(n.startswith("exploration/") for n in names)
 
 
-def test_a_training_in_a_bucket_goes_on_from_its_checkpoint(there: Shop, walked: dict) -> None:
-    """Stopped behind a checkpoint by a loss that is no number, it keeps the last good one."""
-    sets = ["models.bag_of_ngrams.learning_rate=1e30", "models.bag_of_ngrams.epochs=30"]
-    stopped = there("train", sets=sets)
-    one_line(stopped, "lower models.bag_of_ngrams.learning_rate")
-    if "is kept in" in stopped.err:
-        folder = stopped.err.rpartition("is kept in ")[2].strip(" )\n")
-        kept = _below(folder)
-        assert json.loads(kept["last.json"])["checkpoint"] in {n.partition(".")[0] for n in kept}
+def test_a_training_in_a_bucket_goes_on_from_its_checkpoint(
+    here: Shop, there: Shop, walked: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped when the third state is in the bucket; the rest gives what one fit would have."""
+    sets = ["models.bag_of_ngrams.epochs=8", "models.bag_of_ngrams.patience=8"]
+    unharmed = here("train", sets=sets).figures
+    write, states = storage.write_bytes, []
+
+    def write_and_stop(path: str, content: bytes) -> None:
+        write(path, content)
+        if path.endswith("/last.json"):
+            states.append(json.loads(content))
+            if len(states) == 3:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", write_and_stop)
+        stopped = there("train", sets=sets)
+    assert stopped.status == 130
+    kept = _below(there.at().checkpoints(unharmed["model"]))
+    assert f"{states[-1]['checkpoint']}.index" in kept
+    assert json.loads(kept["last.json"]) == states[-1]
+    went_on = there("train", sets=sets).figures
+    assert not went_on["done_before"]
+    assert went_on["history"] == unharmed["history"]
+    assert not storage.exists(there.at().checkpoints(unharmed["model"]))
 
 
 def test_a_store_in_a_bucket_is_refused(there: Shop, walked: dict, bucket: str) -> None:
