@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from configs.baselines import BaselineSettings
 from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import FitSettings, ModelSettings
+from configs.runners import RunnerSettings
 from configs.section import (
     Count,
     Encoding,
@@ -220,18 +221,6 @@ class DumpSettings(Section):
     rules: str | None = None
     num_shards: Count = 8
     batch_rows: Count = 4096
-
-
-class RunnerSettings(Section):
-    """Beam's runner on this machine; options after `--` on the command line come before these.
-
-    One worker in memory is the default: a step's heavy part runs on a thread a core anyhow
-    (`transforms/overlap.py`), nothing is copied between processes, libraries load once.
-    """
-
-    runner: str = "FnApiRunner"
-    workers: Count = 1
-    running_mode: Literal["in_memory", "multi_processing"] = "in_memory"
 
 
 class Settings(Section):

@@ -13,6 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
 from pydantic import TypeAdapter
 
 from configs.artifacts import RunArtifacts
@@ -25,7 +26,7 @@ from pipelines import storage
 from pipelines.dumps import DUMP_ROWS, REJECTS, DumpFile, ReadDump, find_dump_files
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import pipeline_options
+from pipelines.runner import check_shared, is_on_this_machine, pipeline_options
 from pipelines.stage import Outcome, require_manifest, run_stage
 from transforms.overlap import OverlappedDoFn
 from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
@@ -52,16 +53,13 @@ def batch_predict(
 
     Raises `UsageError` where the model is not exported, or the dump cannot be read.
     """
-    options = pipeline_options(settings.pipeline, beam_arguments)
-    export = artifacts.exports(model)
-    require_manifest(export, "train")
-    provenance, features = _provenance(export), _features(export)
-    book = load_rules(settings.dump.rules) if settings.dump.rules else None
-    rules = in_force(book, features) if book else None
+    options = _options(settings, artifacts, dump, beam_arguments)
+    export, provenance, features, rules = _model(settings, artifacts, model)
     files, dump_fingerprint = find_dump_files(dump, settings.dump, features)
 
     def body(work: str) -> dict[str, Any]:
-        log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
+        here = is_on_this_machine(options) and not storage.is_remote(work)
+        log = ProgressLog(f"{work}/progress.log" if here else None)
         with (
             show_progress("predict", log, {}),
             beam.Pipeline(options=options) as pipeline,
@@ -89,6 +87,49 @@ def batch_predict(
         ),
         force=force,
     )
+
+
+def plan_predict(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    dump: str,
+    dump_id: str,
+    model: str,
+    folder: str,
+    *,
+    beam_arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write the Dataflow job that `batch_predict` would start to a folder; return what is in it."""
+    from pipelines.dry_run import dry_run_options, write_job
+
+    options = dry_run_options(_options(settings, artifacts, dump, beam_arguments))
+    export, provenance, features, rules = _model(settings, artifacts, model)
+    files, _ = find_dump_files(dump, settings.dump, features)
+    work = f"{artifacts.work}/{dump_id}/predict"
+    pipeline = beam.Pipeline(options=options)
+    model_path, log = f"{export}/model", ProgressLog()
+    build(pipeline, files, settings.dump, model_path, provenance, work, log, features, rules)
+    return write_job(pipeline, folder)
+
+
+def _options(
+    settings: Settings, artifacts: RunArtifacts, dump: str, arguments: Sequence[str]
+) -> PipelineOptions:
+    gpu = settings.pipeline.dataflow.predict_gpu
+    options = pipeline_options(settings.pipeline, arguments, gpu=gpu)
+    check_shared(options, {"--dump": dump, "--prefix": artifacts.prefix})
+    return options
+
+
+def _model(
+    settings: Settings, artifacts: RunArtifacts, model: str
+) -> tuple[str, Provenance, ColumnFeatures, RuleBook | None]:
+    """Return an export's folder, what it says of itself, and the rules that hold for it today."""
+    export = artifacts.exports(model)
+    require_manifest(export, "train")
+    provenance, features = _provenance(export), _features(export)
+    book = load_rules(settings.dump.rules) if settings.dump.rules else None
+    return export, provenance, features, in_force(book, features) if book else None
 
 
 def in_force(book: RuleBook, features: ColumnFeatures) -> RuleBook:

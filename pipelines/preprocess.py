@@ -25,7 +25,7 @@ from pipelines.category_files import (
 )
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import is_on_this_machine, pipeline_options
+from pipelines.runner import check_shared, is_on_this_machine, pipeline_options
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
 from pipelines.write_examples import SEEN, WriteExamples
@@ -64,6 +64,7 @@ def preprocess(
     Raises `UsageError` for an input without a file, a file without a category, an unknown option.
     """
     options = pipeline_options(settings.pipeline, beam_arguments)
+    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
     files, input_fingerprint, size = find_category_files(input_root, settings)
     folders = {
         "tfrecords": artifacts.tfrecords,
@@ -73,7 +74,8 @@ def preprocess(
     }
 
     def body(work: str) -> dict[str, Any]:
-        log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
+        here = is_on_this_machine(options) and not storage.is_remote(work)
+        log = ProgressLog(f"{work}/progress.log" if here else None)
         with (
             transform_folders(work, options) as learned,
             show_progress("preprocess", log, {}),
@@ -97,6 +99,26 @@ def preprocess(
         config_fingerprint=preprocess_fingerprint(settings),
         force=force,
     )
+
+
+def plan_preprocess(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    input_root: str,
+    folder: str,
+    *,
+    beam_arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write the Dataflow job that `preprocess` would start to a folder; return what is in it."""
+    from pipelines.dry_run import TEMPORARY, dry_run_options, write_job
+
+    options = dry_run_options(pipeline_options(settings.pipeline, beam_arguments))
+    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
+    files, _, _ = find_category_files(input_root, settings)
+    work = f"{artifacts.work}/preprocess"
+    pipeline = beam.Pipeline(options=options)
+    build(pipeline, files, settings, work, ProgressLog(), (f"{work}/transform_fn", TEMPORARY))
+    return write_job(pipeline, folder)
 
 
 def preprocess_fingerprint(settings: Settings) -> str:

@@ -18,7 +18,7 @@ import posixpath
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,21 @@ def scratch(path: str) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="aisle-") as folder:
         yield folder
+
+
+@contextlib.contextmanager
+def working_copy(path: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Give a folder on this machine's disk with what is at `path`, and what brings it back there.
+
+    For libraries that keep a state of their own: after a kill it is as it was last brought back.
+    """
+    if not is_remote(path):
+        yield path, lambda: None
+        return
+    with scratch(path) as folder:
+        if exists(path):
+            shutil.copytree(fetched(path), folder, dirs_exist_ok=True)
+        yield folder, lambda: cloud_storage.upload_tree(folder, path)
 
 
 def read_bytes(path: str) -> bytes:

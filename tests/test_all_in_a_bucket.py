@@ -168,6 +168,17 @@ def test_a_training_in_a_bucket_goes_on_from_its_checkpoint(
     assert not storage.exists(there.at().checkpoints(unharmed["model"]))
 
 
+def test_a_search_in_a_bucket_goes_on_with_more_trials(there: Shop, walked: dict) -> None:
+    sets = ['tuning.ranges={"models.bag_of_ngrams.hidden_units": {"choices": [4, 8]}}']
+    for trials in (1, 2):
+        said = there("tune", "--name", "s", sets=[*sets, f"tuning.trials={trials}"])
+        assert said.status == 0, said.err
+        assert said.figures["trials"] == trials
+    assert "best.yaml" in _below(there.at().tuning("s"))
+    kept = [name for name in _below(there.at().search("s")) if name.endswith("record.json")]
+    assert len(kept) == 2
+
+
 def test_a_store_in_a_bucket_is_refused(there: Shop, walked: dict, bucket: str) -> None:
     said = there("write-labels", "--dump-id", "night", "--store", f"sqlite:///{bucket}/labels.db")
     one_line(said, "not a file on this machine", "store.url")
