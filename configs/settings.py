@@ -175,11 +175,16 @@ class ObjectiveSettings(Section):
 
 
 class PreprocessSettings(Section):
-    """Shape of the output of preprocessing and of the batches that flow through it."""
+    """Shape of the output of preprocessing and of the batches that flow through it.
+
+    `incremental` keeps what was made of each file beside the runs, and reads only files that are
+    new or changed.
+    """
 
     num_shards: Annotated[int, Field(ge=1, le=100_000)] = 32
     batch_rows: Count = 32_768
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
+    incremental: bool = False
 
 
 class EvaluationSettings(Section):
@@ -205,7 +210,8 @@ class DumpSettings(Section):
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
     `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
-    the analysts' rules (`configs/rules.py`).
+    the analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a
+    title in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
     """
 
     id: str = "id"
@@ -219,6 +225,7 @@ class DumpSettings(Section):
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
     rules: str | None = None
+    reuse_scores: bool = False
     num_shards: Count = 8
     batch_rows: Count = 4096
 

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.runners.dataflow.internal.apiclient import DataflowApplicationClient, Job
 from google.protobuf import json_format
 
+from aisle.quiet import native_stderr_closed
 from configs.errors import UsageError
 from pipelines import storage
 from pipelines.dataflow_options import DATAFLOW
@@ -41,7 +42,8 @@ def write_job(pipeline: beam.Pipeline, folder: str) -> dict[str, Any]:
     steps, and `staged/` the files that the workers would get.
     """
     storage.make_folder(f"{folder}/{STAGED}")
-    job: Job = pipeline.run().job
+    with native_stderr_closed():  # Beam runs setup.py, which tells its way
+        job: Job = pipeline.run().job
     _Client(job.options, f"{folder}/{STAGED}").create_job_description(job)
     steps = json_format.MessageToDict(job.proto_pipeline)
     storage.write_bytes(f"{folder}/{JOB}", job.json().encode())

@@ -9,7 +9,11 @@ import io
 from collections.abc import Sequence
 
 from apache_beam.options import pipeline_options as of_beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
@@ -98,9 +102,11 @@ def is_on_this_machine(options: PipelineOptions) -> bool:
 
 def check_shared(options: PipelineOptions, paths: dict[str, str]) -> None:
     """Raise `UsageError` for a path, by its option, that workers of Dataflow cannot see."""
-    runner = options.view_as(StandardOptions).runner.rpartition(".")[2]
-    for option, path in paths.items():
-        if runner == DATAFLOW and not storage.is_remote(path):
+    if options.view_as(StandardOptions).runner.rpartition(".")[2] != DATAFLOW:
+        return
+    temporary = options.view_as(GoogleCloudOptions).temp_location
+    for option, path in {**paths, "-- --temp_location": temporary}.items():
+        if not storage.is_remote(path):
             raise UsageError(
                 f"{option} {path}: workers of {DATAFLOW} do not see this machine's disk; expected "
                 f"gs://bucket/folder; name one with {option}"

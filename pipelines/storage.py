@@ -179,10 +179,13 @@ def move_tree(source: str, target: str) -> None:
     os.rename(source, target)
 
 
-def content_fingerprint(files: Sequence[FileInfo]) -> str:
-    """Return 32 hexadecimal digits over relative paths, sizes and contents of `files`."""
+def content_fingerprint(files: Sequence[FileInfo], digests: Sequence[str] | None = None) -> str:
+    """Return 32 hexadecimal digits over relative paths, sizes and contents of `files`.
+
+    `digests` are their `content_digests`, where these are known.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    for info, of_content in zip(files, content_digests(files), strict=True):
+    for info, of_content in zip(files, digests or content_digests(files), strict=True):
         digest.update(f"{info.relative}\0{info.size}\0{of_content}".encode())
     return digest.hexdigest()
 
