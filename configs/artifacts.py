@@ -122,6 +122,11 @@ class RunArtifacts:
         """Where preprocessing keeps what it made of each file, for all runs of the prefix."""
         return f"{self.prefix.rstrip('/')}/cache/cleaned"
 
+    @property
+    def counted_tokens(self) -> str:
+        """Where preprocessing keeps what it counted in each part, for all runs of the prefix."""
+        return f"{self.prefix.rstrip('/')}/cache/counted"
+
     def predictions(self, dump_id: str) -> str:
         return f"{self.root}/predictions/{check_name('dump id', dump_id)}"
 

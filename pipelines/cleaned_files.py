@@ -55,14 +55,14 @@ def entry_names(files: Sequence[CategoryFile], settings: Settings) -> list[str]:
         settings.categories,
         settings.text,
         settings.features.model_dump(mode="json", include={"columns"}),
-        {"key": settings.split.key, "code": _code()},
+        {"key": settings.split.key, "code": code_fingerprint()},
     )
     told = [f"{shaped}\0{file.relative}\0{file.category}\0{file.digest}" for file in files]
     return [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in told]
 
 
 @functools.cache
-def _code() -> str:
+def code_fingerprint() -> str:
     """Fingerprint whatever makes an entry: the modules of two rooms and the libraries."""
     digest = hashlib.blake2b(digest_size=16)
     root = Path(__file__).resolve().parents[1]
@@ -158,18 +158,15 @@ def pack_entry(entry: CleanedFile) -> bytes:
         with pa.ipc.new_stream(content, form, options=options) as writer:
             for batch in batches:
                 writer.write_batch(batch.replace_schema_metadata(form.metadata))
-    return _digest(content.getbuffer()) + content.getvalue()
+    return with_digest(content.getbuffer())
 
 
 def load_entry(path: str) -> CleanedFile | None:
     """Return an entry; None where there is none, or it is not as it was written."""
-    try:
-        content = memoryview(storage.read_bytes(path))
-    except FileNotFoundError:
+    content = without_digest(path)
+    if content is None:
         return None
-    if len(content) < _DIGEST or _digest(content[_DIGEST:]) != content[:_DIGEST]:
-        return None
-    source = pa.BufferReader(pa.py_buffer(content[_DIGEST:]))
+    source = pa.BufferReader(content)
     titles = pa.ipc.open_stream(source)
     batches = [batch.replace_schema_metadata(None) for batch in titles]
     rejects = list(pa.ipc.open_stream(source))
@@ -180,8 +177,19 @@ def load_entry(path: str) -> CleanedFile | None:
     )
 
 
-def _digest(content: memoryview) -> bytes:
-    return hashlib.blake2b(content, digest_size=_DIGEST).digest()
+def with_digest(content: memoryview) -> bytes:
+    """Return the content with a hash of it in front."""
+    return hashlib.blake2b(content, digest_size=_DIGEST).digest() + content
+
+
+def without_digest(path: str) -> pa.Buffer | None:
+    """Return what `with_digest` made, without the hash; None where it is not there, or damaged."""
+    try:
+        content = memoryview(storage.read_bytes(path))
+    except FileNotFoundError:
+        return None
+    digest = hashlib.blake2b(content[_DIGEST:], digest_size=_DIGEST).digest()
+    return pa.py_buffer(content[_DIGEST:]) if digest == content[:_DIGEST] else None
 
 
 def known_entries(folder: str) -> set[str]:

@@ -23,6 +23,7 @@ from pipelines.category_files import (
     find_category_files,
 )
 from pipelines.cleaned_files import COUNTS, ReadCleanedFiles, entry_names, known_entries
+from pipelines.known_tokens import CountChanges
 from pipelines.learn_features import FindTaxonomy, MakeFeatures
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
@@ -56,7 +57,7 @@ def preprocess(
     options = pipeline_options(settings.pipeline, beam_arguments)
     check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
     files, input_fingerprint, size = find_category_files(input_root, settings)
-    cache = artifacts.cleaned_files if settings.preprocess.incremental else None
+    cache = artifacts if settings.preprocess.incremental else None
     folders = {
         "tfrecords": artifacts.tfrecords,
         "transform_fn": artifacts.transform_fn,
@@ -67,7 +68,7 @@ def preprocess(
     def body(work: str) -> dict[str, Any]:
         here = is_on_this_machine(options) and not storage.is_remote(work)
         log = ProgressLog(f"{work}/progress.log" if here else None)
-        taken = {"files_known": _known(files, settings, cache)} if cache else {}
+        taken = {"files_known": _known(files, settings, cache.cleaned_files)} if cache else {}
         with (
             transform_folders(work, options) as learned,
             show_progress("preprocess", log, {}),
@@ -116,7 +117,7 @@ def plan_preprocess(
     work = f"{artifacts.work}/preprocess"
     pipeline = beam.Pipeline(options=options)
     learned = (f"{work}/transform_fn", TEMPORARY)
-    cache = artifacts.cleaned_files if settings.preprocess.incremental else None
+    cache = artifacts if settings.preprocess.incremental else None
     build(pipeline, files, settings, work, ProgressLog(), learned, cache)
     return write_job(pipeline, folder)
 
@@ -156,21 +157,21 @@ def build(
     work: str,
     log: ProgressLog,
     learned: tuple[str, str],
-    cache: str | None = None,
+    cache: RunArtifacts | None = None,
 ) -> None:
     """Lay out the pipeline; everything it makes lies below `work`, or in the `learned` folders.
 
-    `cache` is where entries of files that were cleaned are, and are put.
+    `cache` says where what earlier runs made of files and parts is, and is put.
     """
     shards = settings.preprocess.num_shards
     if cache is None:
         cleaned, rejects, read = _read_and_clean(pipeline, files, settings, log)
     else:
-        cleaned, rejects, read = _read_or_take(pipeline, files, settings, log, cache)
+        cleaned, rejects, read = _read_or_take(pipeline, files, settings, log, cache.cleaned_files)
     distinct = cleaned | "Keep distinct titles" >> DistinctTitles(shards)
-    vocabulary = distinct.titles | "Count the tokens" >> CountTokens(
-        settings.features.tokens, settings.split
-    )
+    tokens, split = settings.features.tokens, settings.split
+    count = CountChanges(tokens, split, shards, cache.counted_tokens) if cache else None
+    vocabulary = distinct.titles | "Count the tokens" >> CountTokens(tokens, split, count)
     taxonomy = distinct[STATS] | "Find the categories" >> FindTaxonomy(settings)
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/rejected", shards)
     transformed = (distinct.titles, vocabulary) | "Make features" >> MakeFeatures(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from chain import Shop, contents, open_shop
 
-from configs.settings import Settings
-from pipelines import cleaned_files
+from configs.settings import Settings, SplitSettings, TokenSettings
+from pipelines import cleaned_files, known_tokens
+from transforms.graphs import unique_tokens
+from transforms.title_steps import count_tokens
 
 ROOT = Path(__file__).parents[1]
 FILES = 12
@@ -100,19 +104,19 @@ def test_files_that_change_come_and_go(incremental: Incremental) -> None:
     incremental.check(FILES)
 
 
-def test_other_settings_and_other_code_know_nothing(
+def test_other_settings_and_othercode_fingerprint_know_nothing(
     incremental: Incremental, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incremental.check(0)
     incremental.check(0, "text.lower_case=false")
     incremental.check(0, "split.key=7")
     incremental.check(FILES, "features.tokens.length=4", "preprocess.num_shards=2")
-    monkeypatch.setattr(cleaned_files, "_code", lambda: "changed")
+    monkeypatch.setattr(cleaned_files, "code_fingerprint", lambda: "changed")
     incremental.check(0)
 
 
-def test_the_code_of_the_rooms_is_part_of_a_name() -> None:
-    assert len(cleaned_files._code()) == 32
+def test_thecode_fingerprint_of_the_rooms_is_part_of_a_name() -> None:
+    assert len(cleaned_files.code_fingerprint()) == 32
     assert {"pipelines", "transforms"} <= set(cleaned_files._MADE_BY)
 
 
@@ -144,3 +148,59 @@ def test_a_run_that_is_killed_leaves_entries_that_are_right(incremental: Increme
 def test_a_finished_run_stays_finished_with_and_without_a_cache(incremental: Incremental) -> None:
     incremental.run("monday")
     assert incremental.run("monday", ON)["done_before"]
+
+
+def _part(rows: dict[int, str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.array(list(rows), pa.int64()), pa.array([t.encode() for t in rows.values()])],
+        ["key", "text"],
+    )
+
+
+def test_counts_after_changes_are_those_of_counting_all() -> None:
+    """Titles drawn at random, many words shared; a key stands for another text in one of them."""
+    chance = random.Random(7)
+    words = ["red", "ring", "gold", "mat", "a-b", "x"]
+    tokens = TokenSettings()
+    every = SplitSettings(train=1.0, valid=0.0, test=0.0)
+
+    def titles() -> dict[int, str]:
+        keys = sorted(chance.sample(range(60), 40))
+        return {key: " ".join(chance.choices(words[: 2 + key % 5], k=3)) for key in keys}
+
+    for _ in range(20):
+        before, now = (_part(titles()) for _ in range(2))
+        gone, came = known_tokens.changes(before, now)
+        counts = [
+            unique_tokens(batch.column("text"), tokens.strip, tokens.separate)
+            for batch in (before, gone, came)
+        ]
+        found = known_tokens.add_changes(*counts)
+        expected = count_tokens(now, tokens, every)
+        assert _counts(found) == _counts(expected)
+        assert gone.num_rows + came.num_rows < before.num_rows + now.num_rows
+    nothing, all_of_it = known_tokens.changes(_part({}), now)
+    assert (nothing.num_rows, all_of_it.num_rows) == (0, now.num_rows)
+
+
+def test_texts_that_share_a_key_are_told_apart() -> None:
+    twice = pa.concat_batches([_part({1: "a"}), _part({1: "b", 2: "c"})])
+    gone, came = known_tokens.changes(twice, _part({1: "a", 2: "d"}))
+    assert gone.column("text").to_pylist() == [b"a", b"b", b"c"]
+    assert came.column("text").to_pylist() == [b"a", b"d"]
+
+
+def _counts(batch: pa.RecordBatch) -> dict[bytes, int]:
+    columns = (batch.column(name).to_pylist() for name in ("token", "count"))
+    return dict(zip(*columns, strict=True))
+
+
+def test_damaged_counts_are_made_anew(incremental: Incremental) -> None:
+    incremental.check(0)
+    parts = sorted(Path(incremental.shop.at().counted_tokens).glob("*/part-*"))
+    assert len(parts) == 3
+    parts[0].write_bytes(parts[0].read_bytes()[:-3])
+    parts[1].write_bytes(parts[2].read_bytes()[:40] + parts[1].read_bytes()[40:])
+    toys = _toys(incremental)
+    toys.write_bytes(toys.read_bytes() + b"Unheard of words about toys\n")
+    incremental.check(FILES - 1)
