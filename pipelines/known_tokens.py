@@ -17,7 +17,7 @@ from configs.loading import fingerprint
 from configs.settings import SplitSettings, TokenSettings
 from pipelines import storage
 from pipelines.cleaned_files import code_fingerprint, with_digest, without_digest
-from transforms.features import TOKEN_COUNTS, merge_token_counts
+from transforms.features import merge_token_counts
 from transforms.title_steps import CountTokensDoFn, count_tokens, of_training
 
 _MOST_CHANGED = 0.5
@@ -115,5 +115,11 @@ def load_counted(path: str) -> CountedPart | None:
     if content is None:
         return None
     source = pa.BufferReader(content)
-    titles, counts = (pa.ipc.open_stream(source).read_next_batch() for _ in range(2))
-    return CountedPart(titles.cast(_TITLES), counts.cast(TOKEN_COUNTS))
+    titles, counts = (_one_batch(pa.ipc.open_stream(source)) for _ in range(2))
+    return CountedPart(titles, counts)
+
+
+def _one_batch(stream: pa.RecordBatchReader) -> pa.RecordBatch:
+    """Read a stream to its end, where the next begins."""
+    (batch,) = stream
+    return batch
