@@ -71,11 +71,14 @@ def test_rules_hold_for_titles_that_were_known(shop: Shop, tmp_path: Path) -> No
 
 
 def test_what_an_export_did_not_say_is_scored(shop: Shop) -> None:
-    """Another export, more labels a title, predictions without a manifest."""
-    more = ("dump.top_k=6", "training.seed=5")
-    assert shop("train", sets=more[1:]).status == 0
-    assert _predict(shop, "other", TITLES, ON, more[1])["scored_before"] == 0
-    trained = ("dump.top_k=6",)
-    assert shop("train", sets=trained, run_id="monday").status == 2
+    """Fewer labels a title, another export, predictions without a manifest."""
+    few, other = "dump.top_k=3", "training.seed=5"
+    titles = ["silver band 3", "label printer 9"]
+    assert _predict(shop, "short", titles, ON, few)["scored_before"] == 0
+    assert _predict(shop, "long", titles, ON)["scored_before"] == 0
+    assert _predict(shop, "short-again", titles, ON, few)["scored_before"] == 2
+    _same(shop, "short-again", "short")
+    assert shop("train", sets=[other]).status == 0
+    assert _predict(shop, "other", TITLES, ON, other)["scored_before"] == 0
     Path(shop.at().predictions("other"), "COMPLETED").unlink()
-    assert _predict(shop, "other-again", TITLES, ON, more[1])["scored_before"] == 0
+    assert _predict(shop, "other-again", TITLES, ON, other)["scored_before"] == 0
