@@ -52,6 +52,7 @@ REQUIRES = [
 
 EXTRAS = {
     "dev": [
+        "gcp-storage-emulator>=2026.7,<2027",
         "mypy>=2,<3",
         "pytest>=9,<10",
         "pytest-xdist>=3.8,<4",

@@ -83,7 +83,19 @@ def _where(command: argparse.ArgumentParser) -> None:
 
 def _preprocess(command: argparse.ArgumentParser) -> None:
     command.add_argument("--input", required=True, help="folder or glob of the category files")
+    _dry_run(command)
     _stage(command)
+
+
+def _dry_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dry-run",
+        nargs="?",
+        const="dataflow_job",
+        metavar="FOLDER",
+        help="write the job that DataflowRunner would start to FOLDER (default dataflow_job), and "
+        "start nothing",
+    )
 
 
 def _modelled(command: argparse.ArgumentParser) -> None:
@@ -130,6 +142,7 @@ def _tune(command: argparse.ArgumentParser) -> None:
 def _predict(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dump", required=True, help="CSV, TSV, JSON lines or Parquet file")
     command.add_argument("--dump-id", required=True, help="name of the dump: predictions/<dump-id>")
+    _dry_run(command)
     _modelled(command)
 
 

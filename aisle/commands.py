@@ -47,6 +47,8 @@ def sample(given: argparse.Namespace) -> Figures:
 
 def preprocess(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
+    if given.dry_run:
+        return _plan_preprocess(given, settings, artifacts)
     return _preprocess(given, settings, artifacts)
 
 
@@ -88,7 +90,8 @@ def explore(given: argparse.Namespace) -> Figures:
 def predict(given: argparse.Namespace) -> Figures:
     settings, artifacts = _setting(given)
     artifacts.predictions(given.dump_id)
-    return _predict(given, settings, artifacts, _model(given, settings))
+    plan_or_run = _plan_predict if given.dry_run else _predict
+    return plan_or_run(given, settings, artifacts, _model(given, settings))
 
 
 def run(given: argparse.Namespace) -> Figures:
@@ -130,6 +133,34 @@ def _preprocess(given: argparse.Namespace, settings: Settings, artifacts: RunArt
 
     return _figures(
         preprocess(settings, artifacts, given.input, beam_arguments=given.beam, force=given.force)
+    )
+
+
+def _plan_preprocess(
+    given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
+) -> Figures:
+    _load_tensorflow()
+    from pipelines.preprocess import plan_preprocess
+
+    return plan_preprocess(
+        settings, artifacts, given.input, given.dry_run, beam_arguments=given.beam
+    )
+
+
+def _plan_predict(
+    given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts, model: str
+) -> Figures:
+    _load_tensorflow()
+    from pipelines.batch_predict import plan_predict
+
+    return plan_predict(
+        settings,
+        artifacts,
+        given.dump,
+        given.dump_id,
+        model,
+        given.dry_run,
+        beam_arguments=given.beam,
     )
 
 

@@ -38,7 +38,7 @@ def import_tensorflow() -> None:
     set_environment()
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
-    with _native_stderr_closed(), _hidden(_WRAPPED_BY_KERAS):
+    with native_stderr_closed(), _hidden(_WRAPPED_BY_KERAS):
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")
@@ -62,7 +62,8 @@ def _hidden(modules: tuple[str, ...]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _native_stderr_closed() -> Iterator[None]:
+def native_stderr_closed() -> Iterator[None]:
+    """Let what native code and child processes write to standard error go nowhere."""
     saved = os.dup(2)
     try:
         with open(os.devnull, "wb") as nothing:

@@ -165,6 +165,16 @@ class RunArtifacts:
         """Where a search keeps its trials, so that it can go on; the outcome is in `tuning`."""
         return f"{self.root}/searches/{check_name('name of a search', name)}"
 
+    @property
+    def cleaned_files(self) -> str:
+        """Where preprocessing keeps what it made of each file, for all runs of the prefix."""
+        return f"{self.prefix.rstrip('/')}/cache/cleaned"
+
+    @property
+    def counted_tokens(self) -> str:
+        """Where preprocessing keeps what it counted in each part, for all runs of the prefix."""
+        return f"{self.prefix.rstrip('/')}/cache/counted"
+
     def predictions(self, dump_id: str) -> str:
         return f"{self.root}/predictions/{check_name('dump id', dump_id)}"
 

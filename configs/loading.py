@@ -24,7 +24,9 @@ def load_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
     Raises `UsageError` for a file that cannot be read, an unknown key or an impossible value.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        from pipelines import storage  # here: the schedule reads settings, and opens no files
+
+        text = storage.read_bytes(str(path)).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(

@@ -62,7 +62,9 @@ class RuleBook(Section):
 def load_rules(path: str | Path) -> RuleBook:
     """Read the file; raise `UsageError`, one line, for what is wrong in it."""
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        from pipelines import storage  # here, as in `configs.loading`
+
+        document = yaml.safe_load(storage.read_bytes(str(path)).decode("utf-8"))
         return RuleBook.model_validate(document)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from configs.baselines import BaselineSettings
 from configs.columns import ColumnFeatures, check_outputs, headers_of
 from configs.models import FitSettings, ModelSettings
+from configs.runners import RunnerSettings
 from configs.schedule import PromotionSettings, ScheduleSettings
 from configs.section import (
     Count,
@@ -182,13 +183,15 @@ class PreprocessSettings(Section):
     """Shape of the output of preprocessing and of the batches that flow through it.
 
     `rows`: for a quick run, about how many records to take: the first ones of each file, the same
-    number of each, and one at least; none: all.
+    number of each, and one at least; none: all. `incremental` keeps what was made of each file
+    beside the runs, and reads only files that are new or changed; not with `rows`.
     """
 
     rows: Count | None = None
     num_shards: Annotated[int, Field(ge=1, le=100_000)] = 32
     batch_rows: Count = 32_768
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
+    incremental: bool = False
 
 
 class EvaluationSettings(Section):
@@ -214,7 +217,8 @@ class DumpSettings(Section):
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
     `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
-    the analysts' rules (`configs/rules.py`).
+    the analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a
+    title in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
     """
 
     id: str = "id"
@@ -228,20 +232,9 @@ class DumpSettings(Section):
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
     rules: str | None = None
+    reuse_scores: bool = False
     num_shards: Count = 8
     batch_rows: Count = 4096
-
-
-class RunnerSettings(Section):
-    """Beam's runner on this machine; options after `--` on the command line come before these.
-
-    One worker in memory is the default: a step's heavy part runs on a thread a core anyhow
-    (`transforms/overlap.py`), nothing is copied between processes, libraries load once.
-    """
-
-    runner: str = "FnApiRunner"
-    workers: Count = 1
-    running_mode: Literal["in_memory", "multi_processing"] = "in_memory"
 
 
 class Settings(Section):

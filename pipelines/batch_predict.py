@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
 from pydantic import TypeAdapter
 
 from configs.artifacts import RunArtifacts
@@ -22,21 +20,20 @@ from configs.loading import fingerprint
 from configs.rules import RuleBook, load_rules
 from configs.settings import DumpSettings, Settings
 from pipelines import storage
-from pipelines.dumps import DUMP_ROWS, DumpFile, find_dump_files
+from pipelines.dumps import DumpFile, find_dump_files
+from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
+from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import pipeline_options
+from pipelines.runner import check_shared, is_on_this_machine, pipeline_options
 from pipelines.stage import Outcome, require_manifest, run_stage
-from transforms.overlap import OverlappedDoFn
-from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
-from transforms.rules import RULED_PREDICTIONS, apply_rules, report
+from transforms.predictions import Provenance
+from transforms.rules import report
 from transforms.title_steps import AddCounters
-from transforms.titles import cut_by_key
 
 _COUNTS = "counts.json"
 RULES_REPORT = "rules.json"
-_NO_INPUTS = {*DUMP_ROWS.names, "key"}
 
 
 def batch_predict(
@@ -53,26 +50,37 @@ def batch_predict(
 
     Raises `UsageError` where the model is not exported, or the dump cannot be read.
     """
-    options = pipeline_options(settings.pipeline, beam_arguments)
-    export = artifacts.exports(model)
-    require_manifest(export, "train")
-    provenance, features = _provenance(export), _features(export)
-    book = load_rules(settings.dump.rules) if settings.dump.rules else None
-    rules = in_force(book, features) if book else None
+    options = _options(settings, artifacts, dump, beam_arguments)
+    export, provenance, features, rules = _model(settings, artifacts, model)
     files, dump_fingerprint = find_dump_files(dump, settings.dump, features)
+    reuse = settings.dump.reuse_scores and not features
 
     def body(work: str) -> dict[str, Any]:
-        log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
+        scorer = scored_by(export) if reuse else ""
+        earlier = earlier_parts(artifacts.prefix, scorer) if reuse else []
+        here = is_on_this_machine(options) and not storage.is_remote(work)
+        log = ProgressLog(f"{work}/progress.log" if here else None)
         with (
             show_progress("predict", log, {}),
             beam.Pipeline(options=options) as pipeline,
         ):
             model_path = f"{export}/model"
             build(
-                pipeline, files, settings.dump, model_path, provenance, work, log, features, rules
+                pipeline,
+                files,
+                settings.dump,
+                model_path,
+                provenance,
+                work,
+                log,
+                features,
+                rules,
+                earlier,
             )
         counts = json.loads(storage.read_bytes(f"{work}/{_COUNTS}"))
         figures = _figures(counts, provenance)
+        if reuse:
+            figures |= {"scored_before": counts.get("reused", 0), SCORED_BY: scorer}
         if rules:
             told = report(_rule_counts(counts), rules.rules, rules.version)
             storage.write_bytes(f"{work}/predictions/{RULES_REPORT}", _json(told))
@@ -86,10 +94,55 @@ def batch_predict(
         work=f"{artifacts.work}/{dump_id}",
         input_fingerprint=dump_fingerprint,
         config_fingerprint=fingerprint(
-            settings.dump, vars(provenance), *([rules] if rules else [])
+            settings.dump.model_dump(mode="json", exclude={"reuse_scores"}),
+            vars(provenance),
+            *([rules] if rules else []),
         ),
         force=force,
     )
+
+
+def plan_predict(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    dump: str,
+    dump_id: str,
+    model: str,
+    folder: str,
+    *,
+    beam_arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write the Dataflow job that `batch_predict` would start to a folder; return what is in it."""
+    from pipelines.dry_run import dry_run_options, write_job
+
+    options = dry_run_options(_options(settings, artifacts, dump, beam_arguments))
+    export, provenance, features, rules = _model(settings, artifacts, model)
+    files, _ = find_dump_files(dump, settings.dump, features)
+    work = f"{artifacts.work}/{dump_id}/predict"
+    pipeline = beam.Pipeline(options=options)
+    model_path, log = f"{export}/model", ProgressLog()
+    build(pipeline, files, settings.dump, model_path, provenance, work, log, features, rules)
+    return write_job(pipeline, folder)
+
+
+def _options(
+    settings: Settings, artifacts: RunArtifacts, dump: str, arguments: Sequence[str]
+) -> PipelineOptions:
+    gpu = settings.pipeline.dataflow.predict_gpu
+    options = pipeline_options(settings.pipeline, arguments, gpu=gpu)
+    check_shared(options, {"--dump": dump, "--prefix": artifacts.prefix})
+    return options
+
+
+def _model(
+    settings: Settings, artifacts: RunArtifacts, model: str
+) -> tuple[str, Provenance, ColumnFeatures, RuleBook | None]:
+    """Return an export's folder, what it says of itself, and the rules that hold for it today."""
+    export = artifacts.exports(model)
+    require_manifest(export, "train")
+    provenance, features = _provenance(export), _features(export)
+    book = load_rules(settings.dump.rules) if settings.dump.rules else None
+    return export, provenance, features, in_force(book, features) if book else None
 
 
 def in_force(book: RuleBook, features: ColumnFeatures) -> RuleBook:
@@ -164,8 +217,12 @@ def build(
     log: ProgressLog,
     features: ColumnFeatures | None = None,
     rules: RuleBook | None = None,
+    earlier: Sequence[str] = (),
 ) -> None:
-    """Lay out the pipeline; everything it makes lies below `work`."""
+    """Lay out the pipeline; everything it makes lies below `work`.
+
+    `earlier` are files with what the same export said before.
+    """
     shards = settings.num_shards
     read = (
         pipeline
@@ -176,10 +233,12 @@ def build(
     counts = (
         read.rows
         | "Hash the ids"
-        >> beam.ParDo(_CutById(shards)).with_output_types(tuple[int, pa.RecordBatch])
+        >> beam.ParDo(CutById(shards)).with_output_types(tuple[int, pa.RecordBatch])
         | "Group by id" >> beam.GroupByKey()
         | "Predict and write"
-        >> beam.ParDo(_PredictPart(model, provenance, settings, f"{work}/predictions", log, rules))
+        >> beam.ParDo(
+            PredictPart(model, provenance, settings, f"{work}/predictions", log, rules, earlier)
+        )
     )
     rejects = read[REJECTS]
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/predictions/rejected", shards)
@@ -193,101 +252,6 @@ def build(
         | "Add them up" >> beam.CombineGlobally(AddCounters())
         | "Write the counts" >> beam.Map(_write_counts, f"{work}/{_COUNTS}")
     )
-
-
-class _CutById(OverlappedDoFn):
-    """Adds the keyed hash of the id as `key`, and cuts the batch by it."""
-
-    def __init__(self, parts: int) -> None:
-        self._parts = parts
-
-    def work(self, batch: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:
-        from transforms.graphs import hash_graph, to_tensor
-
-        keys = hash_graph()(to_tensor(batch.column("id")))
-        keyed = batch.append_column("key", pa.array(keys.numpy()))
-        return list(cut_by_key(keyed, self._parts))
-
-
-class _PredictPart(OverlappedDoFn):
-    """Keeps the last row of each id, scores its title, and writes one Parquet file a part."""
-
-    def __init__(
-        self,
-        model: str,
-        provenance: Provenance,
-        settings: DumpSettings,
-        folder: str,
-        log: ProgressLog,
-        rules: RuleBook | None = None,
-    ) -> None:
-        self._rules = rules
-        self._model, self._provenance, self._folder = model, provenance, folder
-        self._of, self._batch_rows, self._log = settings.num_shards, settings.batch_rows, log
-        self._top_k = settings.top_k
-
-    def setup(self) -> None:
-        load_classifier(self._model)
-
-    def work(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> list[Counter]:
-        part, batches = element
-        rows = pa.Table.from_batches(list(batches)).combine_chunks().to_batches()[0]
-        kept = last_rows(rows)
-        path = f"{self._folder}/part-{part:05d}-of-{self._of:05d}.parquet"
-        schema = RULED_PREDICTIONS if self._rules else PREDICTIONS
-        counts: Counter[tuple[str, ...]] = Counter()
-        with storage.open_output(path) as file, pq.ParquetWriter(file, schema) as writer:
-            for begin in range(0, kept.num_rows, self._batch_rows):
-                batch = kept.slice(begin, self._batch_rows)
-                found = score(batch, self._model, self._top_k, self._provenance)
-                if self._rules:
-                    book = self._rules
-                    found, did = apply_rules(batch, found, book.rules, book.version)
-                    counts.update({("rule", *key): count for key, count in did.items()})
-                writer.write_batch(found)
-                self._log.add("titles labelled", batch.num_rows)
-        names = load_classifier(self._model)[1].to_pylist()
-        counts["taxonomy", fingerprint({"names": names})] = 1
-        counts["predictions",] = kept.num_rows
-        counts["repeated_ids",] = rows.num_rows - kept.num_rows
-        return [counts]
-
-
-def score(rows: pa.RecordBatch, model: str, top_k: int, provenance: Provenance) -> pa.RecordBatch:
-    """Return the predictions of rows with `id` and `title`, as a batch of `PREDICTIONS`.
-
-    Further columns are what the model takes beside the title, by the names of its inputs.
-    """
-    from transforms.graphs import hash_graph, to_tensor
-
-    classifier, names = load_classifier(model)
-    titles = to_tensor(rows.column("title"))
-    further = {
-        name: values.to_numpy() if pa.types.is_floating(values.type) else to_tensor(values)
-        for name, values in zip(rows.schema.names, rows.columns, strict=True)
-        if name not in _NO_INPUTS
-    }
-    found = classifier(title=titles, **further)
-    return predictions_batch(
-        rows.column("id"),
-        hash_graph()(titles).numpy(),
-        found["classes"].numpy()[:, :top_k],
-        found["probabilities"].numpy()[:, :top_k],
-        names,
-        provenance,
-    )
-
-
-@functools.cache
-def load_classifier(model: str) -> tuple[Any, pa.Array]:
-    """Load an export once a process; return its scoring signature and its class names."""
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(model)
-    names = pa.array(np.char.decode(loaded.names.numpy().astype(bytes), "utf-8").tolist())
-    score_signature = loaded.signatures["score"]
-    score_signature.keep_alive = loaded  # the signature alone does not hold its variables
-    return score_signature, names
 
 
 def _write_counts(counts: Counter, path: str) -> None:

@@ -27,13 +27,17 @@ TITLE = "title"
 
 @dataclass(frozen=True)
 class CategoryFile:
-    """A file to read: its place in the sorted list, its path, and the category its name says."""
+    """A file to read: its place in the sorted list, its path, and the category its name says.
+
+    `digest` is over its content, and those of the files that are joined to it.
+    """
 
     number: int
     path: str
     relative: str
     category: str | None
     joins: tuple[tuple[JoinFile, ...], ...] = ()
+    digest: str = ""
 
 
 def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFile], str, int]:
@@ -50,8 +54,18 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             "name the folder of the category files, or set source.files"
         )
     rules = settings.categories
+    every = [*found, *joined]
+    digests = storage.content_digests(every)
+    of_joins_too = "".join(digests[len(found) :])
     files = [
-        CategoryFile(number, info.path, info.relative, _category(info.relative, rules), joins)
+        CategoryFile(
+            number,
+            info.path,
+            info.relative,
+            _category(info.relative, rules),
+            joins,
+            digests[number] + of_joins_too,
+        )
         for number, info in enumerate(found)
     ]
     nameless = [f.relative for f in files if f.category == ""]
@@ -60,8 +74,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             f"--input {root}: the name of {nameless[0]} says no category; set source.files so "
             "that it is left out, or categories.source: columns"
         )
-    every = [*found, *joined]
-    return files, storage.content_fingerprint(every), sum(info.size for info in every)
+    return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
 
 
 def _category(relative: str, rules: CategorySettings) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import tensorflow_transform.beam as tft_beam
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
@@ -21,23 +22,15 @@ from pipelines.category_files import (
     empty_titles,
     find_category_files,
 )
+from pipelines.cleaned_files import COUNTS, ReadCleanedFiles, entry_names, known_entries
+from pipelines.known_tokens import CountChanges
+from pipelines.learn_features import FindTaxonomy, MakeFeatures
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import pipeline_options
+from pipelines.runner import check_shared, is_on_this_machine, pipeline_options
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
 from pipelines.write_examples import SEEN, WriteExamples
-from transforms.categories import Taxonomy, make_taxonomy
-from transforms.column_steps import AddTrainColumns
-from transforms.features import (
-    ALONG,
-    input_config,
-    make_preprocessing_fn,
-    part_batch,
-    text_config,
-    vocabulary_batch,
-)
-from transforms.graphs import cleaning_of
 from transforms.seen_ngrams import MergeSeen
 from transforms.title_steps import (
     REJECTS,
@@ -62,7 +55,9 @@ def preprocess(
     Raises `UsageError` for an input without a file, a file without a category, an unknown option.
     """
     options = pipeline_options(settings.pipeline, beam_arguments)
+    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
     files, input_fingerprint, size = find_category_files(input_root, settings)
+    cache = _cache(settings, artifacts)
     folders = {
         "tfrecords": artifacts.tfrecords,
         "transform_fn": artifacts.transform_fn,
@@ -71,13 +66,16 @@ def preprocess(
     }
 
     def body(work: str) -> dict[str, Any]:
-        log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
+        here = is_on_this_machine(options) and not storage.is_remote(work)
+        log = ProgressLog(f"{work}/progress.log" if here else None)
+        taken = {"files_known": _known(files, settings, cache.cleaned_files)} if cache else {}
         with (
+            transform_folders(work, options) as learned,
             show_progress("preprocess", log, {}),
             beam.Pipeline(options=options) as pipeline,
         ):
-            build(pipeline, files, settings, work, log)
-        figures = {"files": len(files), "bytes": size, **read_figures(f"{work}/stats")}
+            build(pipeline, files, settings, work, log, learned, cache)
+        figures = {"files": len(files), **taken, "bytes": size, **read_figures(f"{work}/stats")}
         if not figures["examples"]:
             raise UsageError(
                 f"--input {input_root}: none of {figures['records']} records became an example; "
@@ -96,6 +94,34 @@ def preprocess(
     )
 
 
+def _known(files: Sequence[CategoryFile], settings: Settings, cache: str) -> int:
+    """Return of how many files an earlier run has left what it made."""
+    known = known_entries(cache)
+    return sum(name in known for name in entry_names(files, settings))
+
+
+def plan_preprocess(
+    settings: Settings,
+    artifacts: RunArtifacts,
+    input_root: str,
+    folder: str,
+    *,
+    beam_arguments: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write the Dataflow job that `preprocess` would start to a folder; return what is in it."""
+    from pipelines.dry_run import TEMPORARY, dry_run_options, write_job
+
+    options = dry_run_options(pipeline_options(settings.pipeline, beam_arguments))
+    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
+    files, _, _ = find_category_files(input_root, settings)
+    work = f"{artifacts.work}/preprocess"
+    pipeline = beam.Pipeline(options=options)
+    learned = (f"{work}/transform_fn", TEMPORARY)
+    cache = _cache(settings, artifacts)
+    build(pipeline, files, settings, work, ProgressLog(), learned, cache)
+    return write_job(pipeline, folder)
+
+
 def preprocess_fingerprint(settings: Settings) -> str:
     """Fingerprint what the examples depend on; the runner and its workers are not among it."""
     return fingerprint(
@@ -105,8 +131,23 @@ def preprocess_fingerprint(settings: Settings) -> str:
         settings.features,
         settings.split,
         settings.objectives,
-        settings.preprocess,
+        settings.preprocess.model_dump(mode="json", exclude={"incremental"}),
     )
+
+
+@contextlib.contextmanager
+def transform_folders(work: str, options: PipelineOptions) -> Iterator[tuple[str, str]]:
+    """Give the folders that TensorFlow writes itself: the transform function, and a temporary one.
+
+    On one machine they are on its disk, and the first is then published. The workers of a cluster
+    share neither disk nor file layer there: they get the paths themselves.
+    """
+    learned, temporary = f"{work}/transform_fn", f"{work}/tft"
+    if not is_on_this_machine(options):
+        yield learned, temporary
+        return
+    with storage.published(learned) as here, storage.scratch(temporary) as scratch:
+        yield here, scratch
 
 
 def build(
@@ -115,10 +156,72 @@ def build(
     settings: Settings,
     work: str,
     log: ProgressLog,
+    learned: tuple[str, str],
+    cache: RunArtifacts | None = None,
 ) -> None:
-    """Lay out the pipeline; everything it makes lies below `work`."""
+    """Lay out the pipeline; everything it makes lies below `work`, or in the `learned` folders.
+
+    `cache` says where what earlier runs made of files and parts is, and is put.
+    """
     shards = settings.preprocess.num_shards
-    sources = [file.relative for file in files]
+    if cache is None:
+        cleaned, rejects, read = _read_and_clean(pipeline, files, settings, log)
+    else:
+        cleaned, rejects, read = _read_or_take(pipeline, files, settings, log, cache.cleaned_files)
+    distinct = cleaned | "Keep distinct titles" >> DistinctTitles(shards)
+    tokens, split = settings.features.tokens, settings.split
+    count = CountChanges(tokens, split, shards, cache.counted_tokens) if cache else None
+    vocabulary = distinct.titles | "Count the tokens" >> CountTokens(tokens, split, count)
+    taxonomy = distinct[STATS] | "Find the categories" >> FindTaxonomy(settings)
+    rejects | "Keep the rejects" >> WriteRejects(f"{work}/rejected", shards)
+    transformed = (distinct.titles, vocabulary) | "Make features" >> MakeFeatures(
+        settings, *learned
+    )
+    written = transformed | "Write the examples" >> WriteExamples(
+        settings, taxonomy, f"{work}/tfrecords", log
+    )
+    (
+        written[SEEN]
+        | "All n-grams seen" >> beam.CombineGlobally(MergeSeen())
+        | ("Keep the n-grams seen" >> beam.Map(write_seen_ngrams, folder=f"{work}/stats"))
+    )
+    counts = (
+        (
+            distinct[STATS],
+            written.counts,
+            read,
+            rejects | "Count the rejects" >> beam.Map(count_reasons),
+        )
+        | "All counts" >> beam.Flatten()
+        | "Add them up" >> beam.CombineGlobally(AddCounters())
+    )
+    counts | "Write the statistics" >> beam.Map(
+        write_statistics,
+        beam.pvalue.AsSingleton(taxonomy),
+        beam.pvalue.AsSingleton(vocabulary),
+        folder=f"{work}/stats",
+        level=settings.objectives.exclusive.level,
+    )
+
+
+def _cache(settings: Settings, artifacts: RunArtifacts) -> RunArtifacts | None:
+    """Return where what earlier runs made of whole files is kept, if they are to be used."""
+    shape = settings.preprocess
+    return artifacts if shape.incremental and shape.rows is None else None
+
+
+def _first(rows: int | None, files: int) -> int | None:
+    """Return how many records a file may give, so that all give about `rows`; one at least."""
+    return None if rows is None else max(1, rows // files)
+
+
+_Read = tuple[beam.PCollection, beam.PCollection, beam.PCollection]
+
+
+def _read_and_clean(
+    pipeline: beam.Pipeline, files: Sequence[CategoryFile], settings: Settings, log: ProgressLog
+) -> _Read:
+    """Return batches of `CLEANED`, of `REJECTED`, and counters of what was read."""
     read = (
         pipeline
         | "List the files" >> beam.Create(list(files))
@@ -135,117 +238,32 @@ def build(
     cleaned = read.read | "Clean the titles" >> CleanTitles(
         settings.text, settings.split.key, settings.preprocess.batch_rows
     )
-    distinct = cleaned.cleaned | "Keep distinct titles" >> DistinctTitles(shards)
-    vocabulary = distinct.titles | "Count the tokens" >> CountTokens(
-        settings.features.tokens, settings.split
-    )
-    taxonomy = distinct[STATS] | "Find the categories" >> FindTaxonomy(settings)
+    sources = [file.relative for file in files]
     rejects = (
         read[REJECTS],
         cleaned[REJECTS] | "Name empty titles" >> beam.Map(empty_titles, sources),
     ) | "All rejects" >> beam.Flatten()
-    rejects | "Keep the rejects" >> WriteRejects(f"{work}/rejected", shards)
-    transformed = (distinct.titles, vocabulary) | "Make features" >> MakeFeatures(
-        settings, f"{work}/transform_fn", f"{work}/tft"
-    )
-    written = transformed | "Write the examples" >> WriteExamples(
-        settings, taxonomy, f"{work}/tfrecords", log
-    )
-    (
-        written[SEEN]
-        | "All n-grams seen" >> beam.CombineGlobally(MergeSeen())
-        | ("Keep the n-grams seen" >> beam.Map(write_seen_ngrams, folder=f"{work}/stats"))
-    )
-    counts = (
-        (
-            distinct[STATS],
-            written.counts,
-            read.read | "Count the records" >> beam.Map(_count_read),
-            rejects | "Count the rejects" >> beam.Map(count_reasons),
-        )
-        | "All counts" >> beam.Flatten()
-        | "Add them up" >> beam.CombineGlobally(AddCounters())
-    )
-    counts | "Write the statistics" >> beam.Map(
-        write_statistics,
-        beam.pvalue.AsSingleton(taxonomy),
-        beam.pvalue.AsSingleton(vocabulary),
-        folder=f"{work}/stats",
-        level=settings.objectives.exclusive.level,
-    )
+    counts = read.read | "Count the records" >> beam.Map(_count_read)
+    return cleaned.cleaned, rejects, counts
 
 
-def _first(rows: int | None, files: int) -> int | None:
-    """Return how many records a file may give, so that all give about `rows`; one at least."""
-    return None if rows is None else max(1, rows // files)
+def _read_or_take(
+    pipeline: beam.Pipeline,
+    files: Sequence[CategoryFile],
+    settings: Settings,
+    log: ProgressLog,
+    cache: str,
+) -> _Read:
+    """Return the same; what an earlier run made of a file is taken from its entry."""
+    names = entry_names(files, settings)
+    found = (
+        pipeline
+        | "List the files" >> beam.Create(list(zip(files, names, strict=True)))
+        | "Spread the files" >> beam.Reshuffle()
+        | "Read and clean, or take" >> ReadCleanedFiles(settings, cache, log)
+    )
+    return found.cleaned, found[REJECTS], found[COUNTS]
 
 
 def _count_read(batch: pa.RecordBatch) -> Counter:
     return Counter({("read",): batch.num_rows})
-
-
-class FindTaxonomy(beam.PTransform):
-    """Collect the categories that occur in counters into one `Taxonomy`."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        levels = settings.categories.levels.items()
-        self._separator = settings.categories.separator
-        self._rules = {level: (rule.part, rule.min_parts) for level, rule in levels}
-
-    def expand(self, counters: beam.PCollection) -> beam.PCollection:
-        return (
-            counters
-            | "Add up" >> beam.CombineGlobally(AddCounters())
-            | "Build the tree" >> beam.Map(_taxonomy_of, self._separator, self._rules)
-        )
-
-
-def _taxonomy_of(counts: Counter, separator: str, rules: dict[str, tuple[int, int]]) -> Taxonomy:
-    names = (key[1] for key in counts if key[0] == "category_titles")
-    return make_taxonomy(names, separator, rules)
-
-
-class MakeFeatures(beam.PTransform):
-    """Learn the transform function from the vocabulary, write it, and apply it to the titles.
-
-    Takes pairs of a part and a batch of `titles.DISTINCT`, and the one batch of `TOKEN_COUNTS`.
-    Gives one batch a part: `title`, `key`, `part`, `categories`, `tokens`, `ngrams`, all lists.
-    """
-
-    def __init__(self, settings: Settings, folder: str, temporary: str) -> None:
-        super().__init__()
-        features = settings.features
-        self._folder, self._temporary = folder, temporary
-        self._preprocessing_fn = make_preprocessing_fn(
-            vocabulary_size=features.tokens.vocabulary_size,
-            length=features.tokens.length,
-            strip=features.tokens.strip,
-            separate=features.tokens.separate,
-            sizes=features.ngrams.sizes,
-            character_sizes=features.ngrams.character_sizes,
-            buckets=features.ngrams.buckets,
-            columns=features.columns,
-            clean=cleaning_of(settings.text),
-        )
-        self._columns, self._split = features.columns, settings.split
-
-    def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
-        titles, vocabulary = inputs
-        with tft_beam.Context(temp_dir=self._temporary, passthrough_keys=set(ALONG)):
-            tokens = vocabulary | "Rank the tokens" >> beam.Map(
-                lambda counts: vocabulary_batch(counts.column("token"))
-            )
-            if self._columns:
-                tokens = (tokens, titles) | "Add the columns" >> AddTrainColumns(
-                    self._columns, self._split
-                )
-            transform_fn = (tokens, input_config(self._columns)) | "Learn" >> (
-                tft_beam.AnalyzeDataset(self._preprocessing_fn)
-            )
-            transform_fn | "Write the transform function" >> tft_beam.WriteTransformFn(self._folder)
-            rows = titles | "Take the texts" >> beam.Map(part_batch, list(self._columns))
-            transformed, _ = ((rows, text_config(self._columns)), transform_fn) | "Apply" >> (
-                tft_beam.TransformDataset(output_record_batches=True)
-            )
-        return transformed | "Take the batch" >> beam.Map(lambda element: element[0])

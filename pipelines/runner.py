@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import functools
 import io
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.runner import create_runner
+from apache_beam.options import pipeline_options as of_beam
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from configs.errors import UsageError
-from configs.settings import RunnerSettings
+from configs.runners import AcceleratorSettings, RunnerSettings
+from pipelines import storage
+from pipelines.dataflow_options import DATAFLOW, dataflow_arguments
 
 LOCAL_RUNNER = "FnApiRunner"
+_ON_THIS_MACHINE = (LOCAL_RUNNER, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
+# Whose options are of use to which runners; those of all other classes are of use to any.
+_OWNERS: dict[str, tuple[str, ...]] = {
+    "DirectOptions": (LOCAL_RUNNER, "DirectRunner", "BundleBasedDirectRunner"),
+    "GoogleCloudOptions": (DATAFLOW,),
+    "WorkerOptions": (DATAFLOW,),
+    "FlinkRunnerOptions": ("FlinkRunner",),
+    "SparkRunnerOptions": ("SparkRunner",),
+    "PrismRunnerOptions": ("PrismRunner", "DirectRunner"),
+    "KafkaStreamsRunnerOptions": ("KafkaStreamsRunner",),
+}
+_OF_ANY = ("temp_location",)
 
 
-def pipeline_options(settings: RunnerSettings, arguments: Sequence[str]) -> PipelineOptions:
+def pipeline_options(
+    settings: RunnerSettings,
+    arguments: Sequence[str],
+    *,
+    gpu: AcceleratorSettings | None = None,
+) -> PipelineOptions:
     """Return the options of a pipeline; `arguments` are Beam's own, as after `--`.
 
-    Raises `UsageError` for an argument or a value that Beam does not know.
+    `gpu` is what its workers have on Dataflow. Raises `UsageError` for an argument or a value that
+    Beam does not know, one that the runner lacks, and one that is another runner's.
     """
     given = list(arguments)
-    if not _names(given, "runner"):
+    if not names(given, "runner"):
         given.append(f"--runner={settings.runner}")
     if is_local(given):
-        if not _names(given, "direct_num_workers"):
+        if not names(given, "direct_num_workers"):
             given.append(f"--direct_num_workers={settings.workers}")
-        if not _names(given, "direct_running_mode"):
+        if not names(given, "direct_running_mode"):
             given.append(f"--direct_running_mode={settings.running_mode}")
     _refuse_unknown(arguments)
-    return _parsed(given)
+    options, runner = _parsed(given)
+    _refuse_of_others(arguments, _name(runner))
+    if _name(runner) == DATAFLOW:
+        options, runner = _parsed([*given, *dataflow_arguments(settings.dataflow, given, gpu)])
+    _check(options, runner)
+    return options
 
 
-def _parsed(arguments: Sequence[str]) -> PipelineOptions:
+def _parsed(arguments: Sequence[str]) -> tuple[PipelineOptions, PipelineRunner]:
     """Let Beam read its options now: left to itself it ends the process, after pages of usage."""
     said = io.StringIO()
     try:
@@ -42,15 +75,42 @@ def _parsed(arguments: Sequence[str]) -> PipelineOptions:
     except SystemExit as stop:
         reason = said.getvalue().strip().rpartition("error: ")[2]
         raise UsageError(f"-- {reason}; see the options of Apache Beam") from stop
-    runner = options.view_as(StandardOptions).runner
+    name = options.view_as(StandardOptions).runner
     try:
-        create_runner(runner)
+        return options, create_runner(name)
     except (ValueError, ImportError, AttributeError, TypeError) as error:
         known = ", ".join(StandardOptions.KNOWN_RUNNER_NAMES)
-        raise UsageError(f"--runner={runner}: no runner of Apache Beam here; known: {known}") from (
+        raise UsageError(f"--runner={name}: no runner of Apache Beam here; known: {known}") from (
             error
         )
-    return options
+
+
+def _check(options: PipelineOptions, runner: PipelineRunner) -> None:
+    """Say the first thing that Beam itself finds wrong, as `beam.Pipeline` would."""
+    for found in PipelineOptionsValidator(options, runner).validate():
+        raise UsageError(f"-- {' '.join(str(found).split())}; see the options of {_name(runner)}")
+
+
+def _name(runner: PipelineRunner) -> str:
+    return type(runner).__name__
+
+
+def is_on_this_machine(options: PipelineOptions) -> bool:
+    """Tell whether the workers are processes of this machine that see its temporary files."""
+    return options.view_as(StandardOptions).runner.rpartition(".")[2] in _ON_THIS_MACHINE
+
+
+def check_shared(options: PipelineOptions, paths: dict[str, str]) -> None:
+    """Raise `UsageError` for a path, by its option, that workers of Dataflow cannot see."""
+    if options.view_as(StandardOptions).runner.rpartition(".")[2] != DATAFLOW:
+        return
+    temporary = options.view_as(GoogleCloudOptions).temp_location
+    for option, path in {**paths, "-- --temp_location": temporary}.items():
+        if not storage.is_remote(path):
+            raise UsageError(
+                f"{option} {path}: workers of {DATAFLOW} do not see this machine's disk; expected "
+                f"gs://bucket/folder; name one with {option}"
+            )
 
 
 def is_local(arguments: Sequence[str]) -> bool:
@@ -58,8 +118,33 @@ def is_local(arguments: Sequence[str]) -> bool:
     return any(a in (f"--runner={LOCAL_RUNNER}", LOCAL_RUNNER) for a in arguments)
 
 
-def _names(arguments: Sequence[str], option: str) -> bool:
+def names(arguments: Sequence[str], option: str) -> bool:
+    """Tell whether an option is among the arguments."""
     return any(a == f"--{option}" or a.startswith(f"--{option}=") for a in arguments)
+
+
+def _refuse_of_others(arguments: Sequence[str], runner: str) -> None:
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        owners = _owners().get(name)
+        if argument.startswith("--") and owners and runner not in owners:
+            raise UsageError(
+                f"-- {argument}: an option of {owners[0]}, but the runner is {runner}; take it "
+                f"away, or add --runner={owners[0]}"
+            )
+
+
+@functools.cache
+def _owners() -> dict[str, tuple[str, ...]]:
+    """Return which runners have a use for an option, by its name on the command line."""
+    found = {}
+    for kind, owners in _OWNERS.items():
+        parser = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
+        getattr(of_beam, kind)._add_argparse_args(parser)
+        for action in parser._actions:
+            if action.dest not in _OF_ANY:
+                found.update(dict.fromkeys(action.option_strings, owners))
+    return found
 
 
 def _refuse_unknown(arguments: Sequence[str]) -> None:
@@ -69,6 +154,7 @@ def _refuse_unknown(arguments: Sequence[str]) -> None:
         name = argument.removeprefix("--").partition("=")[0]
         option = argument.startswith("--")
         stray = not option and (not previous.startswith("--") or "=" in previous)
-        if stray or (option and name not in known and name.removeprefix("no_") not in known):
+        unknown = name not in known and name.removeprefix("no_") not in known
+        if stray or (option and unknown and f"--{name}" not in _owners()):
             raise UsageError(f"-- {argument}: not an option of Apache Beam; see its documentation")
         previous = argument

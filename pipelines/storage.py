@@ -1,7 +1,9 @@
 """The file layer: the same few verbs for local folders and `gs://bucket/folder`.
 
 Only this module knows that the two differ. A file is written whole or not at all: locally to a
-hidden neighbour that is then renamed, on Cloud Storage by one upload.
+hidden neighbour that is then renamed, on Cloud Storage by one upload. What a library must have on
+this machine's disk is fetched (`fetched`) or written to a folder that is then published
+(`published`); of a local path both give the path itself.
 """
 
 from __future__ import annotations
@@ -9,25 +11,27 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
-import functools
 import glob
 import hashlib
 import io
 import os
+import posixpath
 import shutil
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from configs.errors import UsageError
+from pipelines import cloud_storage
+from pipelines.cloud_storage import REMOTE
 
-if TYPE_CHECKING:
-    from google.cloud import storage as gcs
-
-REMOTE = "gs://"
 _HASH_BLOCK = 1 << 20
+_IN_MEMORY = 32 << 20
+_READ_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,59 @@ def list_files(root: str, pattern: str = "**") -> list[FileInfo]:
 
 def exists(path: str) -> bool:
     """Tell whether a file or folder is there."""
-    if not is_remote(path):
-        return os.path.exists(path)
-    bucket, name = _bucket_and_name(path)
-    return bucket.blob(name).exists() or any(_blobs(path.rstrip("/") + "/", 1))
+    return cloud_storage.is_there(path) if is_remote(path) else os.path.exists(path)
 
 
 def open_input(path: str) -> io.BufferedReader:
     """Open a file for reading bytes."""
+    return cloud_storage.open_object(path) if is_remote(path) else open(path, "rb")
+
+
+def fetched(path: str) -> str:
+    """Return a path on this machine's disk that holds the file or folder."""
+    return cloud_storage.fetch(path) if is_remote(path) else path
+
+
+def fetched_files(paths: Iterable[str]) -> list[str]:
+    """Return paths on this machine's disk that hold the files, in their order."""
+    every = list(paths)
+    remote = cloud_storage.fetch_files(path for path in every if is_remote(path))
+    return [remote.pop(0) if is_remote(path) else path for path in every]
+
+
+@contextlib.contextmanager
+def published(path: str) -> Iterator[str]:
+    """Give a folder on this machine's disk; what is in it when the block ends is at `path`."""
+    with scratch(path) as folder:
+        yield folder
+        if is_remote(path):
+            cloud_storage.upload_tree(folder, path)
+
+
+@contextlib.contextmanager
+def scratch(path: str) -> Iterator[str]:
+    """Give a folder on this machine's disk for what need not last: `path`, or one that goes."""
     if not is_remote(path):
-        return open(path, "rb")
-    bucket, name = _bucket_and_name(path)
-    return io.BufferedReader(bucket.blob(name).open("rb"))
+        os.makedirs(path, exist_ok=True)
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="aisle-") as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def working_copy(path: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Give a folder on this machine's disk with what is at `path`, and what brings it back there.
+
+    For libraries that keep a state of their own: after a kill it is as it was last brought back.
+    """
+    if not is_remote(path):
+        yield path, lambda: None
+        return
+    with scratch(path) as folder:
+        if exists(path):
+            shutil.copytree(fetched(path), folder, dirs_exist_ok=True)
+        yield folder, lambda: cloud_storage.upload_tree(folder, path)
 
 
 def read_bytes(path: str) -> bytes:
@@ -77,10 +122,9 @@ def read_bytes(path: str) -> bytes:
 def open_output(path: str) -> Iterator[IO[bytes]]:
     """Write a file that appears at `path` whole, when the block ends without an error."""
     if is_remote(path):
-        buffer = io.BytesIO()
-        yield buffer
-        bucket, name = _bucket_and_name(path)
-        bucket.blob(name).upload_from_string(buffer.getvalue())
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as buffer:
+            yield buffer
+            cloud_storage.upload(path, buffer)
         return
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     hidden = f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)}.{uuid.uuid4().hex[:8]}"
@@ -103,6 +147,7 @@ def write_bytes(path: str, content: bytes) -> None:
 def make_folder(path: str) -> None:
     """Make a folder and its parents; raise `UsageError` if it may not be written."""
     if is_remote(path):
+        cloud_storage.check_writable(path)
         return
     try:
         os.makedirs(path, exist_ok=True)
@@ -119,8 +164,7 @@ def make_folder(path: str) -> None:
 def remove_tree(path: str) -> None:
     """Remove a folder or file, if it is there."""
     if is_remote(path):
-        for blob in _blobs(path.rstrip("/") + "/"):
-            blob.delete()
+        cloud_storage.remove_tree(path)
     elif os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     elif os.path.lexists(path):
@@ -130,13 +174,7 @@ def remove_tree(path: str) -> None:
 def move_tree(source: str, target: str) -> None:
     """Move a folder to a path where nothing is; on Cloud Storage object by object."""
     if is_remote(source):
-        bucket, _ = _bucket_and_name(source)
-        for blob in _blobs(source.rstrip("/") + "/"):
-            _, name = _bucket_and_name(
-                f"{target}/{blob.name.split('/', source.count('/') - 2)[-1]}"
-            )
-            bucket.copy_blob(blob, bucket, name)
-            blob.delete()
+        cloud_storage.move_tree(source, target)
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     os.rename(source, target)
@@ -148,10 +186,7 @@ def move_file(source: str, target: str) -> None:
     To another disk, and on Cloud Storage, it is copied whole, then deleted.
     """
     if is_remote(source):
-        (bucket, name), (there, wanted) = _bucket_and_name(source), _bucket_and_name(target)
-        blob = bucket.blob(name)
-        bucket.copy_blob(blob, there, wanted)
-        blob.delete()
+        cloud_storage.move_object(source, target)
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
@@ -164,14 +199,30 @@ def move_file(source: str, target: str) -> None:
         os.unlink(source)
 
 
-def content_fingerprint(files: list[FileInfo]) -> str:
-    """Return 32 hexadecimal digits over relative paths, sizes and contents of `files`."""
+def content_fingerprint(files: Sequence[FileInfo], digests: Sequence[str] | None = None) -> str:
+    """Return 32 hexadecimal digits over relative paths, sizes and contents of `files`.
+
+    `digests` are their `content_digests`, where these are known.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    for info in files:
-        digest.update(f"{info.relative}\0{info.size}\0".encode("utf-8", "surrogateescape"))
-        with open_input(info.path) as file:
-            while block := file.read(_HASH_BLOCK):
-                digest.update(block)
+    for info, of_content in zip(files, digests or content_digests(files), strict=True):
+        digest.update(
+            f"{info.relative}\0{info.size}\0{of_content}".encode("utf-8", "surrogateescape")
+        )
+    return digest.hexdigest()
+
+
+def content_digests(files: Sequence[FileInfo]) -> list[str]:
+    """Return 32 hexadecimal digits over the content of each file; several are read at a time."""
+    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+        return list(pool.map(_content_digest, [info.path for info in files]))
+
+
+def _content_digest(path: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with open_input(path) as file:
+        while block := file.read(_HASH_BLOCK):
+            digest.update(block)
     return digest.hexdigest()
 
 
@@ -197,32 +248,37 @@ def _is_unicode(name: str) -> bool:
 
 
 def _remote_files(root: str, pattern: str) -> Iterator[FileInfo]:
-    bucket, name = _bucket_and_name(root)
-    if glob.has_magic(name):
-        folder = name[: min(name.index(c) for c in "*?[" if c in name)].rpartition("/")[0]
-        root, pattern = f"{REMOTE}{bucket.name}/{folder}", name[len(folder) :].lstrip("/")
-    elif (blob := bucket.get_blob(name)) is not None and name:
-        yield FileInfo(root, os.path.basename(name), blob.size or 0)
+    """List as `_local_files` does: a file, else what is in a folder, else a glob."""
+    start = len(root.rstrip("/")) + 1
+    if (blob := cloud_storage.find(root)) is not None:
+        yield FileInfo(root, posixpath.basename(root), blob.size or 0)
         return
-    start = len(_bucket_and_name(root)[1].rstrip("/") + "/") if _bucket_and_name(root)[1] else 0
-    for blob in _blobs(root.rstrip("/") + "/"):
-        relative = blob.name[start:]
-        if fnmatch.fnmatch(relative, pattern) or fnmatch.fnmatch(f"/{relative}", f"/{pattern}"):
-            yield FileInfo(f"{REMOTE}{bucket.name}/{blob.name}", relative, blob.size or 0)
+    found = {cloud_storage.path_of(blob): blob.size or 0 for blob in cloud_storage.below(root)}
+    if not found and glob.has_magic(root):
+        plain = root[: min(root.index(c) for c in "*?[" if c in root)]
+        every = cloud_storage.starting_with(plain)
+        found = {cloud_storage.path_of(blob): blob.size or 0 for blob in every}
+        found = {path: size for path, size in found.items() if _matches(root, path)}
+        folders = [posixpath.dirname(path.removeprefix(REMOTE)) for path in found]
+        start = len(REMOTE) + len(posixpath.commonpath(folders) if folders else "") + 1
+        pattern = "**"
+    for path, size in found.items():
+        if _matches(pattern, path[start:]):
+            yield FileInfo(path, path[start:], size)
 
 
-@functools.cache
-def _client() -> gcs.Client:
-    from google.cloud import storage as gcs
-
-    return gcs.Client()
+def _matches(pattern: str, path: str) -> bool:
+    """Tell what `glob` does on a disk: `**` crosses folders, a hidden name is not found by `*`."""
+    return _parts_match(pattern.split("/"), path.split("/"))
 
 
-def _bucket_and_name(path: str) -> tuple[gcs.Bucket, str]:
-    bucket, _, name = path.removeprefix(REMOTE).partition("/")
-    return _client().bucket(bucket), name
-
-
-def _blobs(path: str, limit: int | None = None) -> Iterator[gcs.Blob]:
-    bucket, name = _bucket_and_name(path)
-    return iter(_client().list_blobs(bucket, prefix=name.lstrip("/"), max_results=limit))
+def _parts_match(patterns: list[str], parts: list[str]) -> bool:
+    if not patterns or not parts:
+        return not patterns and not parts
+    first, hidden = patterns[0], parts[0].startswith(".")
+    if first == "**":
+        further = not hidden and _parts_match(patterns, parts[1:])
+        return further or _parts_match(patterns[1:] or ["*"], parts)
+    if hidden and not first.startswith("."):
+        return False
+    return fnmatch.fnmatchcase(parts[0], first) and _parts_match(patterns[1:], parts[1:])

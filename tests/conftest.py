@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,20 @@ def tiny_settings() -> Settings:
         "pipeline.workers=1",
     )
     return load_settings(CONFIGS / "amazon_ads.yaml", overrides)
+
+
+@pytest.fixture(scope="session")
+def _storage_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from gcs_server import storage_server
+
+    with storage_server(tmp_path_factory.mktemp("buckets") / "data") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def bucket(_storage_address: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give a folder of a bucket on a real server of the Cloud Storage API, one a test file."""
+    from gcs_server import BUCKET, speaking_to
+
+    with speaking_to(_storage_address):
+        yield f"gs://{BUCKET}/{request.path.stem}"

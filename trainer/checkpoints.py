@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from configs.errors import UsageError
+from pipelines import storage
 
 _LAST, _BEST = "last", "best-ckpt"
 
@@ -54,7 +55,7 @@ class Checkpoints:
     @property
     def kept(self) -> str | None:
         """The folder, if a checkpoint lies there from which one can go on."""
-        return self.folder if tf.io.gfile.exists(f"{self.folder}/{_LAST}.json") else None
+        return self.folder if storage.exists(f"{self.folder}/{_LAST}.json") else None
 
     def save(self, state: FitState) -> bool:
         """Write weights first, then the state that names them: a kill leaves the one before.
@@ -64,40 +65,41 @@ class Checkpoints:
         if not all(bool(tf.reduce_all(tf.math.is_finite(v.value))) for v in self._variables):
             return False
         tag = f"{_LAST}-{state.epoch}-{state.step}"
-        self._checkpoint.write(f"{self.folder}/{tag}")
+        self._write(tag)
         document = {**vars(state), "checkpoint": tag, "fitted_on": self._fitted_on}
-        path = f"{self.folder}/{_LAST}.json"
-        with tf.io.gfile.GFile(f"{path}.new", "w") as file:
-            file.write(json.dumps(document))
-        tf.io.gfile.rename(f"{path}.new", path, overwrite=True)
+        storage.write_bytes(f"{self.folder}/{_LAST}.json", json.dumps(document).encode())
         self._remove_others(tag)
         self._saved_at = time.monotonic()
         return True
 
     def _remove_others(self, tag: str) -> None:
         """Remove all last checkpoints but one; a write that was killed left a folder."""
-        for old in tf.io.gfile.glob(f"{self.folder}/{_LAST}-*"):
-            if tf.io.gfile.isdir(old):
-                tf.io.gfile.rmtree(old)
-            elif not old.rpartition("/")[2].startswith(f"{tag}."):
-                tf.io.gfile.remove(old)
+        for old in storage.list_files(self.folder, f"{_LAST}-**"):
+            if not old.relative.startswith(f"{tag}."):
+                storage.remove_tree(f"{self.folder}/{old.relative.partition('/')[0]}")
 
     def restore(self) -> FitState:
         """Load the last weights and return their state, or a new one where there is none."""
         document = _read(self.folder)
         if document is None:
-            tf.io.gfile.makedirs(self.folder)
             return FitState()
         tag = document.pop("checkpoint")
         document.pop("fitted_on")
-        self._checkpoint.read(f"{self.folder}/{tag}").assert_existing_objects_matched()
+        self._read(tag).assert_existing_objects_matched()
         return FitState(**document)
 
     def save_best(self) -> None:
-        self._checkpoint.write(f"{self.folder}/{_BEST}")
+        self._write(_BEST)
 
     def restore_best(self) -> None:
-        self._checkpoint.read(f"{self.folder}/{_BEST}").expect_partial()
+        self._read(_BEST).expect_partial()
+
+    def _write(self, tag: str) -> None:
+        with storage.published(self.folder) as folder:
+            self._checkpoint.write(f"{folder}/{tag}")
+
+    def _read(self, tag: str) -> Any:
+        return self._checkpoint.read(f"{storage.fetched(self.folder)}/{tag}")
 
 
 def check_checkpoint(folder: str, fitted_on: Mapping[str, str]) -> bool:
@@ -120,12 +122,10 @@ def check_checkpoint(folder: str, fitted_on: Mapping[str, str]) -> bool:
 
 def _read(folder: str) -> dict[str, Any] | None:
     path = f"{folder}/{_LAST}.json"
-    if not tf.io.gfile.exists(path):
+    if not storage.exists(path):
         return None
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
     try:
-        document = json.loads(content)
+        document = json.loads(storage.read_bytes(path))
         known = {*vars(FitState()), "checkpoint", "fitted_on"} == set(document)
     except (ValueError, TypeError):
         known = False

@@ -22,9 +22,10 @@ from configs.errors import UsageError
 from configs.schedule import METRIC_NAMES
 from configs.settings import Settings
 from pipelines import storage
-from pipelines.batch_predict import batch_predict, load_classifier
+from pipelines.batch_predict import batch_predict
 from pipelines.champion import Champion, read_reign, require_champion
 from pipelines.dumps import find_dump_files
+from pipelines.predict_parts import load_classifier
 from pipelines.promotion import changed_labels, objections
 from pipelines.stage import require_manifest
 from pipelines.statistics import read_taxonomy

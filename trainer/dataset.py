@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -9,6 +10,7 @@ import tensorflow as tf
 from configs.artifacts import Objective, RunArtifacts, Split
 from configs.columns import ColumnFeature, outputs_of
 from configs.errors import UsageError
+from pipelines import storage
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
 LABELS = "labels"
@@ -36,7 +38,8 @@ def shard_files(
     artifacts: RunArtifacts, split: Split, objective: Objective = "exclusive"
 ) -> list[str]:
     """Return the shards of an objective in order; `UsageError` where there is none."""
-    files = sorted(tf.io.gfile.glob(artifacts.shards(objective, split)))
+    pattern = posixpath.basename(artifacts.shards(objective, split))
+    files = [info.path for info in storage.list_files(artifacts.tfrecords, pattern)]
     if not files:
         raise UsageError(
             f"{artifacts.tfrecords}: no {objective} examples in the {split} part; give "
@@ -83,7 +86,7 @@ def read_examples(
     `holds` says how many examples the files should have: with another number there is an error
     behind the last, which `naming_damage` explains. To TensorFlow a file cut short may look whole.
     """
-    paths = tf.data.Dataset.from_tensor_slices(list(files))
+    paths = tf.data.Dataset.from_tensor_slices(storage.fetched_files(files))
     if shuffle is not None:
         paths = paths.shuffle(len(files), seed=shuffle[1])
     blocks = paths.interleave(

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 
 from configs.settings import TextSettings
 from configs.training import ObjectiveName
+from pipelines import storage
 from trainer.dataset import parse_examples
 from trainer.losses import sum_up
 from trainer.objectives import Heads, Objective
@@ -180,6 +181,7 @@ def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
 
 def save_classifier(classifier: TitleClassifier, folder: str, description: dict[str, Any]) -> None:
     """Write the classifier and what it is to a folder."""
-    tf.saved_model.save(classifier, f"{folder}/{SAVED_MODEL}", signatures=classifier.signatures())
-    with tf.io.gfile.GFile(f"{folder}/{DESCRIPTION}", "w") as file:
-        file.write(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    with storage.published(f"{folder}/{SAVED_MODEL}") as place:
+        tf.saved_model.save(classifier, place, signatures=classifier.signatures())
+    text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+    storage.write_bytes(f"{folder}/{DESCRIPTION}", text.encode())

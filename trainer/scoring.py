@@ -122,7 +122,7 @@ def load_export(folder: str) -> tuple[Any, dict[str, Any]]:
     Raises `UsageError` where it was exported without `probabilities_of_examples`.
     """
     description = json.loads(storage.read_bytes(f"{folder}/{DESCRIPTION}"))
-    loaded = tf.saved_model.load(f"{folder}/{SAVED_MODEL}")
+    loaded = tf.saved_model.load(storage.fetched(f"{folder}/{SAVED_MODEL}"))
     if not hasattr(loaded, "probabilities_of_examples"):
         raise UsageError(
             f"{folder}: exported by an Aisle that kept no full probabilities; run "

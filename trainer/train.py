@@ -199,7 +199,7 @@ def _train(
         model,
         setup.family.features,
         setup.plan.prepare,
-        tft.TFTransformOutput(artifacts.transform_fn),
+        tft.TFTransformOutput(storage.fetched(artifacts.transform_fn)),
         settings.text,
         setup.plan.heads,
         answers=settings.training.answers,

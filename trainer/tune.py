@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -52,8 +52,9 @@ def tune(
         if force:
             storage.remove_tree(state)
         storage.write_bytes(f"{state}/{_BEGUN_ON}", shape.encode())
-        tuner, seconds = _search(settings, artifacts, state, {"search": shape})
-        return _write_outcome(settings, tuner, state, f"{work}/tuning", home, seconds)
+        with storage.working_copy(state) as (here, keep):
+            tuner, seconds = _search(settings, artifacts, here, {"search": shape}, keep)
+            return _write_outcome(settings, tuner, here, f"{work}/tuning", home, seconds)
 
     return run_stage(
         "tune",
@@ -96,15 +97,23 @@ def _check_begun(state: str, shape: str, force: bool) -> None:
 
 
 def _search(
-    settings: Settings, artifacts: RunArtifacts, state: str, fitted_on: Mapping[str, str]
+    settings: Settings,
+    artifacts: RunArtifacts,
+    state: str,
+    fitted_on: Mapping[str, str],
+    keep: Callable[[], None],
 ) -> tuple[Tuner, float]:
-    """Run trials until the budget is spent; return the tuner and the seconds of all trials."""
+    """Run trials until the budget is spent; return the tuner and the seconds of all trials.
+
+    Between two of them `keep` is called.
+    """
     cuts = make_cuts(settings, artifacts)
     trials = Trials(settings, artifacts, cuts, f"{state}/trials", fitted_on)
     started = time.monotonic()
     limit, before = settings.tuning.seconds, 0.0
 
     def is_over() -> bool:
+        keep()
         _check_any_succeeds(tuner)
         spent = before + time.monotonic() - started
         return limit is not None and bool(tuner.oracle.end_order) and spent >= limit

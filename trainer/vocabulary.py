@@ -47,7 +47,7 @@ def read_known_words(
     Raises `UsageError` where the file of vectors is not what they say, or the examples hold ids
     beyond `vocabulary_size`.
     """
-    transform = tft.TFTransformOutput(artifacts.transform_fn)
+    transform = tft.TFTransformOutput(storage.fetched(artifacts.transform_fn))
     words = transform.vocabulary_by_name(VOCABULARY)
     if len(words) + RESERVED_IDS > vocabulary_size:
         raise UsageError(

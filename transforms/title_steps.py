@@ -205,21 +205,26 @@ class CountTokens(beam.PTransform):
     falling count. The valid and test parts are not looked at.
     """
 
-    def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
+    def __init__(
+        self, tokens: TokenSettings, split: SplitSettings, count: CountTokensDoFn | None = None
+    ) -> None:
+        """`count` may count the parts in another way."""
         super().__init__()
-        self._tokens, self._split = tokens, split
+        self._tokens, self._count = tokens, count or CountTokensDoFn(tokens, split)
 
     def expand(self, titles: beam.PCollection) -> beam.PCollection:
         top_k = self._tokens.vocabulary_size - RESERVED_IDS
         return (
             titles
-            | "Count in each part" >> beam.ParDo(_CountTokens(self._tokens, self._split))
+            | "Count in each part" >> beam.ParDo(self._count)
             | "Add up" >> beam.CombineGlobally(MergeTokenCounts())
             | "Keep the most frequent" >> beam.Map(most_frequent, top_k)
         )
 
 
-class _CountTokens(OverlappedDoFn):
+class CountTokensDoFn(OverlappedDoFn):
+    """Counts each part with `count_tokens`."""
+
     def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
         self._tokens, self._split = tokens, split
 
@@ -233,11 +238,15 @@ def count_tokens(
     """Return the distinct tokens of a part's training titles and how often each occurs."""
     from transforms.graphs import unique_tokens
 
+    texts = of_training(titles, split).column("text")
+    return unique_tokens(texts, tokens.strip, tokens.separate)
+
+
+def of_training(titles: pa.RecordBatch, split: SplitSettings) -> pa.RecordBatch:
+    """Return the titles of the train part."""
     key = titles.column("key").to_numpy()
     train = split_of(key, (split.train, split.valid, split.test)) == 0
-    return unique_tokens(
-        titles.column("text").filter(pa.array(train)), tokens.strip, tokens.separate
-    )
+    return titles.filter(pa.array(train))
 
 
 class MergeTokenCounts(beam.CombineFn):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import tensorflow as tf
 
-from pipelines.batch_predict import score
+from pipelines.predict_parts import score
 from transforms.predictions import Provenance
 
 SOME = Provenance("run", "model", "a", "b", "c")

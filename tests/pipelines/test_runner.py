@@ -6,7 +6,7 @@ import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from configs.errors import UsageError
-from configs.settings import RunnerSettings
+from configs.runners import DataflowSettings, RunnerSettings
 from pipelines.runner import pipeline_options
 
 
@@ -30,7 +30,9 @@ def test_what_stands_on_the_command_line_comes_before_the_settings() -> None:
 
 
 def test_another_runner_gets_no_local_options() -> None:
-    runner, workers, mode = chosen(RunnerSettings(workers=7), "--runner=DataflowRunner")
+    cloud = DataflowSettings(project="shop-1", region="here", temp_location="gs://shop/temporary")
+    settings = RunnerSettings(workers=7, dataflow=cloud)
+    runner, workers, mode = chosen(settings, "--runner=DataflowRunner")
     assert (runner, workers, mode) == ("DataflowRunner", 1, "in_memory")
 
 
@@ -42,6 +44,7 @@ def test_an_option_that_beam_does_not_know_is_refused_in_one_line(argument: str)
 
 
 def test_an_option_of_a_cluster_is_known() -> None:
-    arguments = ["--runner=DataflowRunner", "--project=shop", "--max_num_workers=4"]
+    arguments = ["--runner=DataflowRunner", "--project=shop-1", "--max_num_workers=4"]
+    arguments += ["--region=here", "--temp_location=gs://shop/temporary"]
     kept = pipeline_options(RunnerSettings(), arguments).get_all_options()
-    assert (kept["project"], kept["max_num_workers"]) == ("shop", 4)
+    assert (kept["project"], kept["max_num_workers"]) == ("shop-1", 4)

@@ -1,0 +1,201 @@
+"""Read and clean category files, or take what an earlier run made of the same file.
+
+An entry holds all that reading and cleaning give of one file: titles, rejects, counts. Its name is
+a hash of the file's content and name, of the settings that matter and of the code, so an entry
+that is there is right; it begins with a hash of itself, so one that is damaged is made anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from configs.columns import ColumnFeature
+from configs.loading import fingerprint
+from configs.settings import CategorySettings, Settings, SourceSettings, TextSettings
+from pipelines import storage
+from pipelines.category_files import CategoryFile, empty_titles, read_category_file
+from pipelines.progress import ProgressLog
+from pipelines.rejects import REJECTED, rejects_batch
+from transforms.overlap import OverlappedDoFn
+from transforms.title_steps import REJECTS, clean_batch
+from transforms.titles import CLEANED
+
+COUNTS = "counts"
+_DIGEST = 32
+_MADE_BY = ("pipelines", "transforms")
+_LIBRARIES = ("tensorflow", "pyarrow", "numpy")
+_READ_ROWS = b"read"
+
+
+@dataclass
+class CleanedFile:
+    """Batches of `CLEANED`, whose `file` is 0, batches of `REJECTED`, and the rows read."""
+
+    titles: list[pa.RecordBatch] = field(default_factory=list)
+    rejects: list[pa.RecordBatch] = field(default_factory=list)
+    read: int = 0
+
+
+def entry_names(files: Sequence[CategoryFile], settings: Settings) -> list[str]:
+    """Return for each file the name of its entry: 32 hexadecimal digits."""
+    shaped = fingerprint(
+        settings.source,
+        settings.categories,
+        settings.text,
+        settings.features.model_dump(mode="json", include={"columns"}),
+        {"key": settings.split.key, "code": code_fingerprint()},
+    )
+    told = [f"{shaped}\0{file.relative}\0{file.category}\0{file.digest}" for file in files]
+    return [
+        hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        for text in told
+    ]
+
+
+@functools.cache
+def code_fingerprint() -> str:
+    """Fingerprint whatever makes an entry: the modules of two rooms and the libraries."""
+    digest = hashlib.blake2b(digest_size=16)
+    root = Path(__file__).resolve().parents[1]
+    for path in sorted(p for room in _MADE_BY for p in (root / room).rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    digest.update(repr([version(name) for name in _LIBRARIES]).encode())
+    return digest.hexdigest()
+
+
+class ReadCleanedFiles(beam.PTransform):
+    """Turn pairs of a file and the name of its entry into batches of `CLEANED`.
+
+    The output `rejects` holds batches of `REJECTED`, `counts` counters as `AddCounters` takes them.
+    """
+
+    def __init__(self, settings: Settings, folder: str, progress: ProgressLog) -> None:
+        super().__init__()
+        self._do_fn = _ReadCleanedFile(
+            settings.source,
+            settings.categories,
+            settings.text,
+            settings.split.key,
+            settings.features.columns,
+            folder,
+            progress,
+        )
+
+    def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
+        return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, COUNTS, main="cleaned")
+
+
+class _ReadCleanedFile(OverlappedDoFn):
+    def __init__(
+        self,
+        source: SourceSettings,
+        categories: CategorySettings,
+        text: TextSettings,
+        key: int,
+        features: Mapping[str, ColumnFeature],
+        folder: str,
+        progress: ProgressLog,
+    ) -> None:
+        self._source, self._categories, self._text, self._key = source, categories, text, key
+        self._features, self._folder, self._progress = features, folder, progress
+
+    def work(self, element: tuple[CategoryFile, str]) -> list[Any]:
+        file, name = element
+        path = f"{self._folder}/{name}"
+        found = load_entry(path)
+        if found is None:
+            found = self._make(file)
+            storage.write_bytes(path, pack_entry(found))
+        self._progress.add("records read", found.read + sum(b.num_rows for b in found.rejects))
+        return list(_outputs(found, file.number))
+
+    def _make(self, file: CategoryFile) -> CleanedFile:
+        made = CleanedFile()
+        for rows, rejects in read_category_file(
+            file, self._source, self._categories, self._features
+        ):
+            if rejects:
+                made.rejects.append(rejects_batch(rejects))
+            if rows.num_rows:
+                cleaned, blank = clean_batch(rows, self._text, self._key)
+                made.titles.append(_with_file(cleaned, 0))
+                made.read += rows.num_rows
+                if blank.num_rows:
+                    made.rejects.append(empty_titles(_with_file(blank, 0), [file.relative]))
+        return made
+
+
+def _outputs(found: CleanedFile, number: int) -> Iterator[Any]:
+    for batch in found.titles:
+        yield _with_file(batch, number)
+    for rejects in found.rejects:
+        yield beam.pvalue.TaggedOutput(REJECTS, rejects)
+    yield beam.pvalue.TaggedOutput(COUNTS, Counter({("read",): found.read}))
+
+
+def _with_file(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    place = batch.schema.get_field_index("file")
+    numbers = pa.array(np.full(batch.num_rows, number, np.int32))
+    return batch.set_column(place, "file", numbers)
+
+
+def pack_entry(entry: CleanedFile) -> bytes:
+    """Return the bytes of an entry: a hash of what follows, then two Arrow streams."""
+    content = io.BytesIO()
+    titles = entry.titles or [pa.RecordBatch.from_pylist([], CLEANED)]
+    schema = titles[0].schema.with_metadata({_READ_ROWS: str(entry.read)})
+    for form, batches in ((schema, titles), (REJECTED, entry.rejects)):
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        with pa.ipc.new_stream(content, form, options=options) as writer:
+            for batch in batches:
+                writer.write_batch(batch.replace_schema_metadata(form.metadata))
+    return with_digest(content.getbuffer())
+
+
+def load_entry(path: str) -> CleanedFile | None:
+    """Return an entry; None where there is none, or it is not as it was written."""
+    content = without_digest(path)
+    if content is None:
+        return None
+    source = pa.BufferReader(content)
+    titles = pa.ipc.open_stream(source)
+    batches = [batch.replace_schema_metadata(None) for batch in titles]
+    rejects = list(pa.ipc.open_stream(source))
+    return CleanedFile(
+        [batch for batch in batches if batch.num_rows],
+        rejects,
+        int(titles.schema.metadata[_READ_ROWS]),
+    )
+
+
+def with_digest(content: memoryview) -> bytes:
+    """Return the content with a hash of it in front."""
+    return hashlib.blake2b(content, digest_size=_DIGEST).digest() + content
+
+
+def without_digest(path: str) -> pa.Buffer | None:
+    """Return what `with_digest` made, without the hash; None where it is not there, or damaged."""
+    try:
+        content = memoryview(storage.read_bytes(path))
+    except FileNotFoundError:
+        return None
+    digest = hashlib.blake2b(content[_DIGEST:], digest_size=_DIGEST).digest()
+    return pa.py_buffer(content[_DIGEST:]) if digest == content[:_DIGEST] else None
+
+
+def known_entries(folder: str) -> set[str]:
+    """Return the names of the entries that are there; `UsageError` where none may be written."""
+    storage.make_folder(folder)
+    return {info.relative for info in storage.list_files(folder, "*")}
