@@ -25,7 +25,7 @@ from pipelines import storage
 from pipelines.dumps import DUMP_ROWS, REJECTS, DumpFile, ReadDump, find_dump_files
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import pipeline_options
+from pipelines.runner import pipeline_options, running
 from pipelines.stage import Outcome, require_manifest, run_stage
 from transforms.overlap import OverlappedDoFn
 from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
@@ -64,7 +64,7 @@ def batch_predict(
         log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
         with (
             show_progress("predict", log, {}),
-            beam.Pipeline(options=options) as pipeline,
+            running(options, settings.pipeline, work) as pipeline,
         ):
             model_path = f"{export}/model"
             build(

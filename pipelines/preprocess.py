@@ -23,7 +23,7 @@ from pipelines.category_files import (
 )
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import pipeline_options
+from pipelines.runner import pipeline_options, running
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
 from pipelines.write_examples import SEEN, WriteExamples
@@ -74,7 +74,7 @@ def preprocess(
         log = ProgressLog(None if storage.is_remote(work) else f"{work}/progress.log")
         with (
             show_progress("preprocess", log, {}),
-            beam.Pipeline(options=options) as pipeline,
+            running(options, settings.pipeline, work) as pipeline,
         ):
             build(pipeline, files, settings, work, log)
         figures = {"files": len(files), "bytes": size, **read_figures(f"{work}/stats")}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import create_runner
 
 from configs.errors import UsageError
 from configs.settings import RunnerSettings
+from pipelines import storage
+from pipelines.cluster_trouble import explained
+from pipelines.spill import spilling
 
 LOCAL_RUNNER = "FnApiRunner"
 
@@ -51,6 +55,26 @@ def _parsed(arguments: Sequence[str]) -> PipelineOptions:
             error
         )
     return options
+
+
+@contextlib.contextmanager
+def running(
+    options: PipelineOptions, settings: RunnerSettings, work: str
+) -> Iterator[beam.Pipeline]:
+    """Give a pipeline; run it when the block ends, with what its runner needs around it.
+
+    Raises `UsageError` where a cluster fails for a reason that an option can mend.
+    """
+    with contextlib.ExitStack() as stack:
+        if _in_this_process(options) and not storage.is_remote(work):
+            stack.enter_context(spilling(work, settings.mebibytes_in_memory << 20))
+        stack.enter_context(explained(options))
+        yield stack.enter_context(beam.Pipeline(options=options))
+
+
+def _in_this_process(options: PipelineOptions) -> bool:
+    mode = options.view_as(DirectOptions).direct_running_mode
+    return options.view_as(StandardOptions).runner == LOCAL_RUNNER and mode == "in_memory"
 
 
 def is_local(arguments: Sequence[str]) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import flink_cluster
 
 from aisle.quiet import set_environment
+from cluster.flink import FlinkCluster
 from configs.loading import load_settings
 from configs.settings import Settings
 
@@ -86,3 +89,9 @@ def tiny_settings() -> Settings:
         "pipeline.workers=1",
     )
     return load_settings(CONFIGS / "amazon_ads.yaml", overrides)
+
+
+@pytest.fixture(scope="session")
+def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
+    """Give a Flink cluster on loopback, one for all tests that ask."""
+    yield from flink_cluster(tmp_path_factory.mktemp("flink"))
