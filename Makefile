@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-180} $(BIN)/uv pip
 DEMO := .demo
+PRISM := v2.77.0
 
 # Packages without a wheel are built by the pinned tools below, never by whatever is newest today.
 BUILD_TOOLS := pybind11 setuptools wheel
@@ -23,7 +24,7 @@ PINS := awk -v names="$$names" -v only="$${only:-1}" \
 	/^[^ \#]/ { split($$0, part, "=="); on = ((part[1] in want) == only) } on' requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo flink flink-demo flink-lock test lint bench lock clean
+.PHONY: help demo flink flink-demo flink-lock prism test lint bench lock clean
 
 ifneq ($(and $(filter bench,$(MAKECMDGOALS)),$(if $(INPUT),,missing)),)
 $(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
@@ -46,6 +47,10 @@ flink-demo: $(VENV)/.installed ## the demo on such a cluster
 	@$(BIN)/aisle sample --folder $(DEMO)
 	@$(BIN)/python -m cluster $(if $(PORT),--port $(PORT)) -- $(BIN)/aisle run --input $(DEMO)/catalogue \
 		--dump $(DEMO)/dump.csv --dump-id new-products --prefix $(DEMO)/out --run-id flink
+
+prism: ## build Beam's runner Prism into cluster/target (needs Go)
+	@echo "Building Prism $(PRISM)"
+	@GOBIN=$(CURDIR)/cluster/target go install github.com/apache/beam/sdks/v2/go/cmd/prism@$(PRISM)
 
 flink-lock: $(VENV)/.installed ## pin the jars of cluster/pom.xml anew
 	@$(BIN)/python -m cluster --lock

@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(own)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if given.lock:
-            sys.stdout.write(f"cluster/jars.lock pins {write_lock()} jars\n")
+        if given.lock or given.fetch:
+            count = write_lock() if given.lock else len(find_jars())
+            sys.stdout.write(f"{count} jars, as cluster/jars.lock names them\n")
             return 0
         return _serve(given, command)
     except UsageError as error:
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--task-managers", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--port", type=int, default=8081, help="of the web page (default 8081)")
     parser.add_argument("--folder", type=Path, help="logs and settings (default: a temporary one)")
+    parser.add_argument("--fetch", action="store_true", help="only fetch the jars")
     parser.add_argument("--lock", action="store_true", help="only pin the jars of pom.xml anew")
     return parser
 

@@ -28,7 +28,7 @@ _JAVA += [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED.s
 _JAVA += ["--add-opens=java.base/sun.nio.ch=ALL-UNNAMED"]
 _JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-_JOB_SERVER = "org.apache.beam.runners.flink.FlinkJobServerDriver"
+_JOB_SERVER = str(Path(__file__).with_name("JobServer.java"))
 
 # What a task manager may take, MiB. The Python workers are processes of their own.
 TASK_MANAGER_MEMORY = {
@@ -55,7 +55,8 @@ def free_ports(count: int) -> list[int]:
 class FlinkCluster:
     """Flink with `task_managers` of two slots, Beam's job server, and a pool of Python workers.
 
-    `settings` are laid over Flink's own, `memory` over `TASK_MANAGER_MEMORY`. Logs lie in `folder`.
+    `settings` are laid over Flink's own, `memory` over `TASK_MANAGER_MEMORY`; `pool` is the port of
+    workers that are there already. Logs lie in `folder`.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class FlinkCluster:
         rest_port: int | None = None,
         settings: Mapping[str, Any] | None = None,
         memory: Mapping[str, int] | None = None,
+        pool: int | None = None,
     ) -> None:
         self.folder, self._count = folder, task_managers
         self._java = [*_JAVA, "-cp", ":".join(map(str, jars))]
         ports = free_ports(5)
-        self._rpc, self._job, self._artifacts, self._pool, free = ports
+        self._rpc, self._job, self._artifacts, own_pool, free = ports
+        self.pool, self._has_pool = pool or own_pool, pool is not None
         self._rest = rest_port or free
         self._settings, self._memory = (
             dict(settings or {}),
@@ -92,7 +95,7 @@ class FlinkCluster:
             f"--flink_master={HOST}:{self._rest}",
             f"--job_endpoint={HOST}:{self._job}",
             "--environment_type=EXTERNAL",
-            f"--environment_config={HOST}:{self._pool}",
+            f"--environment_config={HOST}:{self.pool}",
             f"--parallelism={parallelism or self._count}",
         ]
 
@@ -112,7 +115,8 @@ class FlinkCluster:
         self._write_settings()
         config = ["--configDir", str(self.folder)]
         self._others.append(self._run_java("job-manager", "-Xmx512m", _JOB_MANAGER, *config))
-        self._others.append(self._start_pool())
+        if not self._has_pool:
+            self._others.append(self._start_pool())
         for _ in range(self._count):
             self.start_task_manager()
         server = ["--flink-master", f"{HOST}:{self._rest}", "--job-host", HOST]
@@ -120,7 +124,7 @@ class FlinkCluster:
         server += ["--expansion-port", "-1", "--artifacts-dir", str(self.folder / "staged")]
         self._others.append(self._run_java("job-server", "-Xmx512m", _JOB_SERVER, *server))
         self._wait(lambda: self.overview().get("taskmanagers") == self._count, "task managers")
-        for port in (self._job, self._pool):
+        for port in (self._job, self.pool):
             self._wait(lambda port=port: _answers(port), f"port {port}")
 
     def start_task_manager(self) -> subprocess.Popen[bytes]:
@@ -219,7 +223,7 @@ class FlinkCluster:
         (self.folder / "config.yaml").write_text("\n".join(lines) + "\n")
 
     def _start_pool(self) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-m", "pipelines.worker_pool", "--port", str(self._pool)]
+        words = [sys.executable, "-m", "pipelines.worker_pool", "--port", str(self.pool)]
         return self._run("workers", [*words, "--processes", str(self._count)])
 
     def _run_java(self, name: str, *words: str) -> subprocess.Popen[bytes]:
