@@ -122,6 +122,7 @@ class FlinkCluster:
         server = ["--flink-master", f"{HOST}:{self._rest}", "--job-host", HOST]
         server += ["--job-port", str(self._job), "--artifact-port", str(self._artifacts)]
         server += ["--expansion-port", "-1", "--artifacts-dir", str(self.folder / "staged")]
+        server += ["--flink-conf-dir", str(self.folder)]
         self._others.append(self._run_java("job-server", "-Xmx512m", _JOB_SERVER, *server))
         self._wait(lambda: self.overview().get("taskmanagers") == self._count, "task managers")
         for port in (self._job, self.pool):
@@ -215,6 +216,8 @@ class FlinkCluster:
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 3,
             "restart-strategy.fixed-delay.delay": "1 s",
+            "rest.retry.max-attempts": 5,
+            "rest.retry.delay": 1000,
             "heartbeat.interval": 2000,
             "heartbeat.timeout": 30_000,
             **self._settings,

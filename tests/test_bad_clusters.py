@@ -93,7 +93,7 @@ def _pool_without_aisle(elsewhere: Path) -> Iterator[str]:
     try:
         assert process.stdout
         assert process.stdout.readline(), (elsewhere / "pool.log").read_text()
-        yield f"{HOST}:{port}"
+        yield f"localhost:{port}"
     finally:
         process.kill()
         process.wait()
