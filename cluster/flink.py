@@ -32,7 +32,7 @@ _JOB_SERVER = str(Path(__file__).with_name("JobServer.java"))
 
 # What a task manager may take, MiB. The Python workers are processes of their own.
 TASK_MANAGER_MEMORY = {
-    "task.heap": 384,
+    "task.heap": 1024,
     "task.off-heap": 64,
     "framework.heap": 128,
     "framework.off-heap": 128,
@@ -214,11 +214,11 @@ class FlinkCluster:
             "classloader.resolve-order": "parent-first",
             "classloader.check-leaked-classloader": False,
             "restart-strategy.type": "fixed-delay",
-            "restart-strategy.fixed-delay.attempts": 3,
-            "restart-strategy.fixed-delay.delay": "1 s",
+            "restart-strategy.fixed-delay.attempts": 4,
+            "restart-strategy.fixed-delay.delay": "3 s",
             "rest.retry.max-attempts": 5,
             "rest.retry.delay": 1000,
-            "heartbeat.interval": 2000,
+            "heartbeat.interval": 1000,
             "heartbeat.timeout": 30_000,
             **self._settings,
         }

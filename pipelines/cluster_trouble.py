@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import urllib.request
@@ -13,6 +14,7 @@ from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
     PipelineOptions,
     PortableOptions,
+    PrismRunnerOptions,
     StandardOptions,
 )
 
@@ -55,6 +57,7 @@ _REASONS = {
 def explained(options: PipelineOptions) -> Iterator[None]:
     """Raise `UsageError` for what an option can mend, in the block or before it."""
     _check_job_server(options)
+    _check_prism(options)
     try:
         yield
     except UsageError:
@@ -75,6 +78,14 @@ def _check_job_server(options: PipelineOptions) -> None:
         raise UsageError(
             f"--job_endpoint={endpoint}: no job server answers there; start one (make flink shows "
             "how), or name another"
+        )
+
+
+def _check_prism(options: PipelineOptions) -> None:
+    location = options.view_as(PrismRunnerOptions).prism_location
+    if location and "://" not in location and not os.path.isfile(location):
+        raise UsageError(
+            f"--prism_location={location}: no such file; make prism builds one into cluster/target"
         )
 
 
@@ -100,7 +111,7 @@ def _reason_of(error: Exception, options: PipelineOptions) -> str | None:
     for pattern, advice in _REASONS.items():
         if found := re.search(pattern, said):
             return advice.format(environment=environment, **found.groupdict())
-    if re.search(r"Connection refused|UNAVAILABLE", said) and environment:
+    if re.search(r"ExternalEnvironmentFactory", said) and "UNAVAILABLE" in said:
         return (
             f"--environment_config={environment}: no Python workers answer there; start "
             "python -m pipelines.worker_pool beside each task manager, or name another address"

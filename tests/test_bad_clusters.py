@@ -22,7 +22,8 @@ _POOL_WITHOUT_AISLE = """
 import sys, threading
 sys.path = [name for name in sys.path if name] + [sys.argv[1]]
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer as Pool
-print(Pool.start(port=int(sys.argv[2]))[0], flush=True)
+address, server = Pool.start(port=int(sys.argv[2]))
+print(address, flush=True)
 threading.Event().wait()
 """
 
@@ -40,6 +41,12 @@ def test_no_job_server(shop: Shop, tiny_catalogue: Path) -> None:
     endpoint = f"{HOST}:{free_ports(1)[0]}"
     said = preprocess(shop, tiny_catalogue, "--runner=FlinkRunner", f"--job_endpoint={endpoint}")
     one_line(said, f"--job_endpoint={endpoint}", "no job server answers there")
+
+
+def test_no_prism_at_the_place(shop: Shop, tiny_catalogue: Path, tmp_path: Path) -> None:
+    nothing = f"--prism_location={tmp_path / 'prism'}"
+    said = preprocess(shop, tiny_catalogue, "--runner=PrismRunner", nothing)
+    one_line(said, nothing, "no such file", "make prism")
 
 
 def test_no_flink_behind_the_job_server(
