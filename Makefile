@@ -14,6 +14,7 @@ AIRFLOW_LOCKED = --require-hashes --no-deps --only-binary :all: -r airflow.lock
 AIRFLOW := .venv-airflow
 # What the environment of the scheduler needs, as setup.py says it.
 AIRFLOW_NEEDS := import setuptools; setuptools.setup = lambda **k: print(*k["extras_require"]["airflow"], sep="\n"); import runpy; runpy.run_path("setup.py")
+PRISM := v2.77.0
 
 # Packages without a wheel are built by the pinned tools below, never by whatever is newest today.
 BUILD_TOOLS := pybind11 setuptools wheel
@@ -27,20 +28,36 @@ PINS := awk -v names="$$names" -v only="$${only:-1}" \
 	/^[^ \#]/ { split($$0, part, "=="); on = ((part[1] in want) == only) } on' requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench airflow lock clean
+.PHONY: help demo flink flink-demo flink-lock prism test lint bench airflow lock clean
 
 ifneq ($(and $(filter bench,$(MAKECMDGOALS)),$(if $(INPUT),,missing)),)
 $(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
 endif
 
 help: ## say what there is
-	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' ## ' '/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dump, show the table
 	@echo "Running the whole chain on a sample catalogue in $(DEMO)"
 	@$(BIN)/aisle sample --folder $(DEMO)
 	@$(BIN)/aisle run --input $(DEMO)/catalogue --dump $(DEMO)/dump.csv --dump-id new-products \
 		--prefix $(DEMO)/out --run-id demo
+
+flink: $(VENV)/.installed ## start a Flink cluster on this machine until Ctrl-C (needs java, mvn)
+	@$(BIN)/python -m cluster $(if $(PORT),--port $(PORT))
+
+flink-demo: $(VENV)/.installed ## the demo on such a cluster
+	@echo "Running the whole chain on a sample catalogue in $(DEMO), on Flink"
+	@$(BIN)/aisle sample --folder $(DEMO)
+	@$(BIN)/python -m cluster $(if $(PORT),--port $(PORT)) -- $(BIN)/aisle run --input $(DEMO)/catalogue \
+		--dump $(DEMO)/dump.csv --dump-id new-products --prefix $(DEMO)/out --run-id flink
+
+prism: ## build Beam's runner Prism into cluster/target (needs Go)
+	@echo "Building Prism $(PRISM)"
+	@GOBIN=$(CURDIR)/cluster/target go install github.com/apache/beam/sdks/v2/go/cmd/prism@$(PRISM)
+
+flink-lock: $(VENV)/.installed ## pin the jars of cluster/pom.xml anew
+	@$(BIN)/python -m cluster --lock
 
 test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests
 	@echo "Running the tests ($(TEST_WORKERS) processes)"
@@ -77,7 +94,7 @@ lock: $(BIN)/python ## pin what setup.py asks for in requirements.lock; UPGRADE=
 
 clean: ## remove the demo, caches and build leftovers; .venv stays
 	@echo "Removing $(DEMO), caches and build leftovers"
-	@rm -rf $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(DEMO) build dist *.egg-info cluster/target .pytest_cache .mypy_cache .ruff_cache
 	@find . \( -path ./$(VENV) -o -path ./$(AIRFLOW) \) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # A stamp is written last: what was interrupted is taken up again. fastText is only what the

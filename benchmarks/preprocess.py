@@ -14,6 +14,7 @@ Example: .venv/bin/python benchmarks/preprocess.py --input DIR --rows 100000 --j
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -102,6 +103,21 @@ def scaling(args: argparse.Namespace, scratch: Path, found: Figures) -> list[Fig
     return [*steps, {"records": found["records"]} | found["contestants"][OURS]]
 
 
+def by_workers(args: argparse.Namespace, scratch: Path) -> list[Figures]:
+    """Return our figures on as many cores as `--workers` says: a step's work has a thread each."""
+    folder, records = take_rows(args.input, args.rows, scratch / "cut-workers")
+    run = command_of(OURS, folder, args)
+    steps: list[Figures] = []
+    for count in args.workers:
+        cores = ["taskset", "--cpu-list", f"0-{count - 1}"]
+        with notes.status(f"{OURS}: {records:,} records, {count} workers"):
+            output = scratch / f"workers-{count}"
+            step = attempt(lambda at, on=cores: [*on, *run(at)], output, args.repeat, records)
+        seconds = {"first": (steps or [step])[0].get("seconds"), "this": step.get("seconds")}
+        steps.append({"workers": count, "times_as_fast": ratio(seconds, "first", "this")} | step)
+    return steps
+
+
 def summarise(found: Figures) -> Figures:
     """Put our own figures and the ratios on top of what `run_all` found."""
     contestants = found["contestants"]
@@ -143,7 +159,8 @@ def show_all(figures: Figures, as_json: bool) -> None:
     """Print the tables and the ratios."""
     columns = ["", "records/s", "seconds", "CPU s", "peak memory", "records", "distinct"]
     rows = [row_of(name, found) for name, found in figures["contestants"].items()]
-    show(f"Preprocessing {figures['records']:,} records", columns, rows, as_json)
+    if rows:
+        show(f"Preprocessing {figures['records']:,} records", columns, rows, as_json)
     ratios = {key: value for key, value in figures.items() if key.startswith("ratio") and value}
     for key, value in ratios.items():
         meaning = "times Polars' time" if "polars" in key else "times as fast"
@@ -151,17 +168,30 @@ def show_all(figures: Figures, as_json: bool) -> None:
     if figures.get("scaling"):
         rows = [row_of(f"{step['records']:,}", step) for step in figures["scaling"]]
         show("Aisle at growing size", columns, rows, as_json)
+    if figures.get("workers"):
+        rows = [row_of(f"{step['workers']}", step) for step in figures["workers"]]
+        show("Aisle by workers: a thread on a core each", columns, rows, as_json)
+        for step in figures["workers"][1:]:
+            say = f"{step['workers']} workers: {step['times_as_fast']} times as fast"
+            console(as_json).print(say)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser(__doc__)
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=BY_DEFAULT, metavar="NAME")
+    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each; the median counts")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[], metavar="N", help="ours on N cores instead"
+    )
     parser.add_argument("--scaling", action="store_true", help="also ours at 0.3M, 1M and all")
     args = parser.parse_args(argv)
     check(args)
+    if args.only is None:
+        args.only = () if args.workers else BY_DEFAULT
     if args.repeat < 1:
         raise UsageError(f"--repeat {args.repeat}: must be at least 1")
+    if any(not 1 <= count <= (os.cpu_count() or 1) for count in args.workers):
+        raise UsageError(f"--workers {args.workers}: must be 1 to {os.cpu_count()}, the cores here")
     if args.scaling and OURS not in args.only:
         raise UsageError(f"--scaling: needs {OURS} among --only {' '.join(args.only)}")
     with scratch_folder(args) as scratch:
@@ -169,10 +199,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures = summarise(found)
         if args.scaling:
             figures["scaling"] = scaling(args, scratch, found)
+        if args.workers:
+            figures["workers"] = by_workers(args, scratch)
     show_all(figures, args.json)
     if args.json:
         print_json(figures)
-    every = [*figures["contestants"].values(), *figures.get("scaling", [])]
+    every = [*figures["contestants"].values()]
+    every += [*figures.get("scaling", []), *figures.get("workers", [])]
     return 1 if any("error" in found for found in every) else 0
 
 

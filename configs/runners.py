@@ -64,9 +64,12 @@ class RunnerSettings(Section):
 
     One worker in memory is the default: a step's heavy part runs on a thread a core anyhow
     (`transforms/overlap.py`), nothing is copied between processes, libraries load once.
+    `mebibytes_in_memory`: what may lie between the steps in memory, in that mode; the rest goes to
+    the disk of the prefix.
     """
 
     runner: str = "FnApiRunner"
     workers: Count = 1
     running_mode: Literal["in_memory", "multi_processing"] = "in_memory"
+    mebibytes_in_memory: Annotated[int, Field(ge=0)] = 512
     dataflow: DataflowSettings = DataflowSettings()

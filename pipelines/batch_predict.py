@@ -26,7 +26,7 @@ from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import check_shared, is_on_this_machine, pipeline_options
+from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, require_manifest, run_stage
 from transforms.predictions import Provenance
 from transforms.rules import report
@@ -62,7 +62,7 @@ def batch_predict(
         log = ProgressLog(f"{work}/progress.log" if here else None)
         with (
             show_progress("predict", log, {}),
-            beam.Pipeline(options=options) as pipeline,
+            running(options, settings.pipeline, work) as pipeline,
         ):
             model_path = f"{export}/model"
             build(

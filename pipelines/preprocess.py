@@ -27,7 +27,7 @@ from pipelines.known_tokens import CountChanges
 from pipelines.learn_features import FindTaxonomy, MakeFeatures
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import check_shared, is_on_this_machine, pipeline_options
+from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
 from pipelines.write_examples import SEEN, WriteExamples
@@ -72,7 +72,7 @@ def preprocess(
         with (
             transform_folders(work, options) as learned,
             show_progress("preprocess", log, {}),
-            beam.Pipeline(options=options) as pipeline,
+            running(options, settings.pipeline, work) as pipeline,
         ):
             build(pipeline, files, settings, work, log, learned, cache)
         figures = {"files": len(files), **taken, "bytes": size, **read_figures(f"{work}/stats")}

@@ -6,10 +6,12 @@ import argparse
 import contextlib
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import apache_beam as beam
 from apache_beam.options import pipeline_options as of_beam
 from apache_beam.options.pipeline_options import (
+    DirectOptions,
     GoogleCloudOptions,
     PipelineOptions,
     StandardOptions,
@@ -20,7 +22,9 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 from configs.errors import UsageError
 from configs.runners import AcceleratorSettings, RunnerSettings
 from pipelines import storage
+from pipelines.cluster_trouble import explained
 from pipelines.dataflow_options import DATAFLOW, dataflow_arguments
+from pipelines.spill import spilling
 
 LOCAL_RUNNER = "FnApiRunner"
 _ON_THIS_MACHINE = (LOCAL_RUNNER, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -111,6 +115,26 @@ def check_shared(options: PipelineOptions, paths: dict[str, str]) -> None:
                 f"{option} {path}: workers of {DATAFLOW} do not see this machine's disk; expected "
                 f"gs://bucket/folder; name one with {option}"
             )
+
+
+@contextlib.contextmanager
+def running(
+    options: PipelineOptions, settings: RunnerSettings, work: str
+) -> Iterator[beam.Pipeline]:
+    """Give a pipeline; run it when the block ends, with what its runner needs around it.
+
+    Raises `UsageError` where a cluster fails for a reason that an option can mend.
+    """
+    with contextlib.ExitStack() as stack:
+        if _in_this_process(options) and not storage.is_remote(work):
+            stack.enter_context(spilling(work, settings.mebibytes_in_memory << 20))
+        stack.enter_context(explained(options))
+        yield stack.enter_context(beam.Pipeline(options=options))
+
+
+def _in_this_process(options: PipelineOptions) -> bool:
+    mode = options.view_as(DirectOptions).direct_running_mode
+    return options.view_as(StandardOptions).runner == LOCAL_RUNNER and mode == "in_memory"
 
 
 def is_local(arguments: Sequence[str]) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters import flink_cluster
 
 from aisle.quiet import set_environment
+from cluster.flink import FlinkCluster
 from configs.loading import load_settings
 from configs.settings import Settings
 
@@ -104,3 +106,9 @@ def bucket(_storage_address: str, request: pytest.FixtureRequest) -> Iterator[st
 
     with speaking_to(_storage_address):
         yield f"gs://{BUCKET}/{request.path.stem}"
+
+
+@pytest.fixture(scope="session")
+def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
+    """Give a Flink cluster on loopback, one for all tests that ask."""
+    yield from flink_cluster(tmp_path_factory.mktemp("flink"))

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import apache_beam as beam
 import pyarrow as pa
+
+
+class Store(Protocol):
+    """Keeps bytes outside of memory: gives a short reference for them, and them for that."""
+
+    def put(self, encoded: bytes) -> bytes: ...
+
+    def get(self, reference: bytes) -> bytes: ...
+
+
+_IN_STORE = b"in store"  # an Arrow stream begins with four bytes of 255
+_store: Store | None = None
+
+
+def keep_in(store: Store | None) -> None:
+    """Let the batches that this process encodes from now on lie in `store`, or in themselves.
+
+    For a runner whose workers are all threads of this process.
+    """
+    global _store
+    _store = store
 
 
 class RecordBatchCoder(beam.coders.Coder):
@@ -20,9 +43,13 @@ class RecordBatchCoder(beam.coders.Coder):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, value.schema, options=self._WRITE) as writer:
             writer.write_batch(value)
-        return sink.getvalue().to_pybytes()
+        encoded: bytes = sink.getvalue().to_pybytes()
+        return encoded if _store is None else _IN_STORE + _store.put(encoded)
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
+        if encoded.startswith(_IN_STORE):
+            assert _store is not None, "a batch was stored by another process"
+            encoded = _store.get(encoded.removeprefix(_IN_STORE))
         return pa.ipc.open_stream(encoded, options=self._READ).read_next_batch()
 
     def estimate_size(self, value: pa.RecordBatch) -> int:

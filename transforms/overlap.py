@@ -19,8 +19,14 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 
 @functools.cache
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "aisle")
+    return ThreadPoolExecutor(cores(), "aisle")
 
 
 class OverlappedDoFn(beam.DoFn):
@@ -44,7 +50,7 @@ class OverlappedDoFn(beam.DoFn):
     def overlap(self, element: Any, *side_inputs: Any) -> Iterator[Any]:
         """Hand one element to a thread; yield what is ready, waiting if too much is under way."""
         self._under_way.append(_threads().submit(self.work, element, *side_inputs))
-        while len(self._under_way) > (os.cpu_count() or 1):
+        while len(self._under_way) > cores():
             yield from self._under_way.popleft().result()
 
     def finish_bundle(self) -> Iterator[Any]:

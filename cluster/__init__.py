@@ -1,0 +1,1 @@
+"""A Flink cluster on this machine, for trying and testing what runs on a larger one."""
