@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.baselines import BaselineSettings
-from configs.columns import ColumnFeatures, check_outputs, headers_of
+from configs.columns import ColumnFeatures, check_outputs, check_taken, headers_of
 from configs.models import FitSettings, ModelSettings
 from configs.section import (
     Count,
@@ -257,6 +257,7 @@ class Settings(Section):
     def _columns_exist(self) -> Self:
         for header in headers_of(self.features.columns).values():
             self.source.check_columns("features.columns", [header], [header])
+        check_taken(self.training.columns.names, self.features.columns)
         unknown = sorted(self.dump.columns.keys() - self.features.columns.keys())
         if unknown:
             raise ValueError(

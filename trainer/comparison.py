@@ -138,6 +138,7 @@ def _model_row(document: Mapping[str, Any], price: float) -> Row:
         "kind": "model",
         "model": context["model"],
         "run_id": context["run_id"],
+        "columns": context.get("columns", []),
         **{key: figures.get(key) for key in COMPARED[document["objective"]]},
         "parameters": context["parameters"],
         "fit_seconds": context["fit_seconds"],
@@ -150,9 +151,13 @@ def _model_row(document: Mapping[str, Any], price: float) -> Row:
 
 
 def _baseline_rows(documents: Sequence[Mapping[str, Any]], price: float) -> list[Row]:
-    """Return a row for each baseline of these models; where several have it, the first one's."""
-    found: dict[str, Row] = {}
+    """Return a row for each baseline of these models; where several have it, the first one's.
+
+    One that saw other columns beside the title is another.
+    """
+    found: dict[tuple[str, ...], Row] = {}
     for document in documents:
+        columns = document["context"].get("columns", [])
         cores = document["context"]["speed"]["cores"]
         for name, figures in document["context"]["baselines"].items():
             speed = figures.get("titles_per_second")
@@ -160,13 +165,14 @@ def _baseline_rows(documents: Sequence[Mapping[str, Any]], price: float) -> list
                 "kind": "baseline",
                 "model": name,
                 "run_id": document["context"]["run_id"],
+                "columns": columns,
                 **{key: figures.get(key) for key in COMPARED[document["objective"]]},
                 "parameters": figures.get("parameters"),
                 "fit_seconds": figures.get("seconds"),
                 "titles_per_second": speed,
                 "cost_per_million": speed and cost_per_million(speed, cores, price),
             }
-            found.setdefault(name, row)
+            found.setdefault((name, *columns), row)
     return list(found.values())
 
 
@@ -213,7 +219,8 @@ def _shown_group(group: Mapping[str, Any], number: int) -> dict[str, Any]:
     rows = [
         {
             "name": row["model"],
-            "note": row["run_id"] if several_runs else "",
+            "note": f"run {row['run_id']}" if several_runs else "",
+            "columns": ", ".join(row["columns"]),
             "baseline": row["kind"] == "baseline",
             "cells": [
                 {"value": row[key], "text": written(key, row[key]), "best": row is best.get(key)}

@@ -62,7 +62,7 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
         self, gradient: tf.IndexedSlices, variable: keras.Variable, sums: keras.Variable
     ) -> None:
         rows, slope = gradient.indices, gradient.values
-        if not self.rows_are_distinct:
+        if not self.rows_are_distinct or tf.distribute.get_strategy().num_replicas_in_sync > 1:
             rows, position = tf.unique(rows)
             slope = tf.math.unsorted_segment_sum(slope, position, tf.size(rows))
         total = tf.gather(sums.value, rows) + tf.reduce_mean(

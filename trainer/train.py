@@ -15,6 +15,7 @@ import tensorflow_transform as tft
 
 from aisle import __version__
 from configs.artifacts import RunArtifacts
+from configs.columns import outputs_of
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.models import FitSettings
@@ -25,11 +26,13 @@ from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
 from trainer.checkpoints import check_checkpoint
+from trainer.columns import check_columns, columns_seen, described, empty_columns
 from trainer.dataset import TOKENS, shard_files
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit
 from trainer.heads import levels_above, make_heads
 from trainer.models import FAMILIES
+from trainer.models.columns import BesideTitle
 from trainer.models.family import DataShape, Family
 from trainer.objectives import Objective
 from trainer.plan import FitPlan, Part
@@ -42,8 +45,15 @@ _STEPS_WANTED, _LEAST_BATCH = 250, 32
 def hparams_id(settings: Settings) -> str:
     """Name a model by its family and the hash of whatever shapes its training."""
     model = settings.training.model
-    shaping = settings.training.model_dump(exclude={"devices", "checkpoint_seconds"})
-    return f"{model}-{fingerprint(shaping, hyper_parameters(settings))[:8]}"
+    return f"{model}-{fingerprint(_shaping(settings), hyper_parameters(settings))[:8]}"
+
+
+def _shaping(settings: Settings) -> dict[str, Any]:
+    """Return what shapes the training of any family; of a catalogue's columns nothing if none."""
+    seen = columns_seen(settings)
+    left_out = {"devices", "checkpoint_seconds", *(() if seen else ("columns",))}
+    columns = {"features": described(seen)} if seen else {}
+    return {**settings.training.model_dump(exclude=left_out), **columns}
 
 
 def hyper_parameters(settings: Settings) -> FitSettings:
@@ -100,7 +110,7 @@ def _go_on_or_forget(folder: str, fitted_on: Mapping[str, str], force: bool) -> 
 def train_fingerprint(settings: Settings) -> str:
     """Fingerprint what the exported model depends on, beside the examples."""
     return fingerprint(
-        settings.training.model_dump(exclude={"devices", "checkpoint_seconds"}),
+        _shaping(settings),
         hyper_parameters(settings),
         settings.text,
         {"top_k": max(settings.dump.top_k, settings.evaluation.top_k)},
@@ -166,7 +176,7 @@ def fit_model(
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
     started = time.perf_counter()
     with strategy.scope():
-        model = _built(setup, hyper_parameters(settings))
+        model = _built(setup, settings)
         optimizer = setup.family.optimizer(hyper_parameters(settings), setup.plan.all_steps)
         if keras.mixed_precision.global_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -196,7 +206,7 @@ def _train(
     }
     classifier = TitleClassifier(
         model,
-        setup.family.features,
+        setup.plan.features,
         setup.plan.prepare,
         tft.TFTransformOutput(artifacts.transform_fn),
         settings.text,
@@ -205,6 +215,8 @@ def _train(
         above=levels_above(setup.taxonomy, settings.training),
         levels=setup.taxonomy.levels,
         top_k=max(settings.dump.top_k, settings.evaluation.top_k),
+        columns=setup.shape.columns,
+        passed_over=settings.features.columns,
     )
     save_classifier(classifier, export, _description(settings, artifacts, examples, figures))
     return figures
@@ -218,12 +230,15 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
     heads = make_heads(settings, artifacts, taxonomy)
     features = settings.features
     words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
+    columns = columns_seen(settings)
+    check_columns(artifacts, columns)
     shape = DataShape(
         classes=heads.columns,
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
         vectors=words.vectors,
+        columns=columns,
     )
     parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
     rows = max(part.rows for part in parts)
@@ -231,7 +246,7 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
     plan = FitPlan(
         heads=heads,
         parts=parts,
-        features=family.features,
+        features=(*family.features, *outputs_of(columns)),
         prepare=lambda examples: family.prepare(examples, shape),
         batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows // _STEPS_WANTED)),
         epochs=hyper.epochs,
@@ -246,6 +261,7 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         validation_rows=training.validation_rows,
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
+        columns=columns,
     )
     return Setup(family, taxonomy, plan, shape, words)
 
@@ -255,6 +271,11 @@ def _check_abilities(settings: Settings, family: Family) -> None:
     if training.xla and not family.compiles:
         raise UsageError(
             f"training.xla: the steps of {training.model} gain nothing from XLA; set it to false"
+        )
+    if training.xla and columns_seen(settings):
+        raise UsageError(
+            "training.xla: further columns have shapes that XLA cannot know; set it to false, or "
+            "training.columns.names to []"
         )
     if training.mixed_precision and not family.half_precision:
         raise UsageError(
@@ -289,11 +310,15 @@ def whole(artifacts: RunArtifacts, objective: ObjectiveName) -> Cut:
     return Cut(train_files, valid_files, rows["train"], rows["valid"])
 
 
-def _built(setup: Setup, settings: FitSettings) -> keras.Model:
+def _built(setup: Setup, settings: Settings) -> keras.Model:
     """Return the model with its variables made: run it once on one empty title."""
-    model = setup.family.build(settings, setup.shape)
-    title = {name: tf.ragged.constant([[0]], tf.int64) for name in setup.family.features}
-    model(setup.plan.prepare(title))
+    family, shape = setup.family, setup.shape
+    model = family.build(hyper_parameters(settings), shape)
+    if shape.columns and not family.sees_columns:
+        units = settings.training.columns.hidden_units
+        model = BesideTitle(model, shape.columns, units, shape.classes)
+    title = {name: tf.ragged.constant([[0]], tf.int64) for name in family.features}
+    model(setup.plan.prepare({**title, **empty_columns(shape.columns)}))
     return model
 
 
@@ -306,8 +331,17 @@ def _strategy(devices: int) -> tf.distribute.Strategy:
         )
     chosen = gpus[: devices or len(gpus)]
     if len(chosen) > 1:
-        return tf.distribute.MirroredStrategy([device.name for device in chosen])
+        return mirrored([device.name for device in chosen])
     return tf.distribute.get_strategy()
+
+
+def mirrored(devices: Sequence[str]) -> tf.distribute.Strategy:
+    """Return how to spread the steps over these devices, gathered on the first of them.
+
+    TensorFlow's own gathering fails where devices have looked up different numbers of rows.
+    """
+    gathering = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(list(devices), cross_device_ops=gathering)
 
 
 def _policy(mixed_precision: bool) -> str:
@@ -335,5 +369,6 @@ def _description(
             {"examples": examples.config_fingerprint, "input": examples.input_fingerprint}
         ),
         "code_version": examples.code_version,
+        "columns": described(columns_seen(settings)),
         **{k: v for k, v in figures.items() if k != "model"},
     }
