@@ -18,7 +18,8 @@ import tensorflow as tf
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from trainer.fit import Fit
-from trainer.train import Setup, _built, hyper_parameters, mirrored, set_up
+from trainer.setup import Setup, built, hyper_parameters, set_up
+from trainer.train import mirrored
 
 
 def history_on(
@@ -29,7 +30,7 @@ def history_on(
     keras.utils.set_random_seed(1)
     hyper: Any = hyper_parameters(settings)
     with strategy.scope():
-        model = _built(setup, settings)
+        model = built(setup, settings)
         optimizer = setup.family.optimizer(hyper, setup.plan.all_steps)
         optimizer.build(model.trainable_variables)
     with tempfile.TemporaryDirectory() as checkpoints:

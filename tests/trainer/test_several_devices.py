@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chain import open_shop
+from chain import on_one_and_two_devices, open_shop
 from small_models import sets
 
 from configs.models import ModelSettings
 from configs.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 MODELS = list(ModelSettings.model_fields)
 
 
@@ -26,17 +21,7 @@ def histories(
 ) -> dict[str, Any]:
     shop = open_shop(tmp_path_factory.mktemp("devices"), tiny_settings)
     assert shop("preprocess", "--input", tiny_catalogue).status == 0
-    models = json.dumps({name: without_chance(name) for name in MODELS})
-    script = ROOT / "tests" / "several_devices.py"
-    run = subprocess.run(
-        [sys.executable, str(script), str(shop.prefix), str(shop.config), models],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return found
+    return on_one_and_two_devices(shop, {name: without_chance(name) for name in MODELS})
 
 
 def without_chance(name: str) -> list[str]:
