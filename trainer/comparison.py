@@ -48,7 +48,7 @@ def write_comparison(
     for group in comparison["groups"]:
         main = group["main"]
         heading = f"{main}, {group['level']}" if len(comparison["groups"]) > 1 else main
-        figures.setdefault(heading, {}).update({row["model"]: row[main] for row in group["rows"]})
+        figures.setdefault(heading, {}).update({_named(row): row[main] for row in group["rows"]})
     compared = [row for group in comparison["groups"] for row in group["rows"]]
     return {**figures, "compared": compared, "report": f"{folder}/{PAGE}"}
 
@@ -153,13 +153,13 @@ def _model_row(document: Mapping[str, Any], price: float) -> Row:
 def _baseline_rows(documents: Sequence[Mapping[str, Any]], price: float) -> list[Row]:
     """Return a row for each baseline of these models; where several have it, the first one's.
 
-    One that saw other columns beside the title is another.
+    One that learned from other columns beside the title is another.
     """
     found: dict[tuple[str, ...], Row] = {}
     for document in documents:
-        columns = document["context"].get("columns", [])
         cores = document["context"]["speed"]["cores"]
         for name, figures in document["context"]["baselines"].items():
+            columns = document["context"].get("columns", []) if "buckets" in figures else []
             speed = figures.get("titles_per_second")
             row = {
                 "kind": "baseline",
@@ -174,6 +174,12 @@ def _baseline_rows(documents: Sequence[Mapping[str, Any]], price: float) -> list
             }
             found.setdefault((name, *columns), row)
     return list(found.values())
+
+
+def _named(row: Row) -> str:
+    """Name a row; a baseline with the columns that it saw, as there may be one without."""
+    seen = row["columns"] if row["kind"] == "baseline" else []
+    return f"{row['model']}, with {', '.join(seen)}" if seen else row["model"]
 
 
 def cost_per_million(titles_per_second: float, cores: int, price: float) -> float:
