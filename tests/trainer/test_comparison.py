@@ -39,7 +39,7 @@ def test_models_and_baselines_stand_in_one_table_the_best_first(comparison: Any)
     assert group["rows"][3]["macro_f1"] is None
 
 
-def test_a_baseline_that_saw_other_columns_is_another(tmp_path: Path) -> None:
+def test_a_baseline_that_saw_other_columns_is_another() -> None:
     """What learns nothing saw none."""
     linear = {"majority class": {"accuracy": 0.2}, "linear": {"accuracy": 0.5, "buckets": 8}}
     seeing = {**linear, "linear": {"accuracy": 0.7, "buckets": 8}}
