@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from configs.section import Count, Section
 
 TextForm = Literal["ids", "ngrams", "bow", "tfidf"]
 _OF_TITLE = {"title", "text", "tokens", "ngrams", "label", "labels", "categories"}
 _RESERVED = _OF_TITLE | {"category", "key", "part", "file", "line", "token", "rank", "id"}
+_RESERVED |= {"distinct", "position", "row", "rows"}  # what `bag_of_ngrams` makes of the n-grams
+
+
+Output = Literal["int", "ints", "float", "floats"]
+
+
+class ColumnSettings(Section):
+    """What a model sees beside the title: `names` of `features.columns`, or `all` of them.
+
+    In families that have no way of their own for them, a hidden layer of `hidden_units` sees them
+    together (0: none), and the last layer sees them and it beside what the family made of the
+    title. `wide_deep` has hidden layers for both.
+    """
+
+    names: Literal["all"] | list[str] = "all"
+    hidden_units: Annotated[int, Field(ge=0)] = 32
 
 
 class _ColumnFeature(Section):
@@ -19,7 +35,7 @@ class _ColumnFeature(Section):
 
     column: str | None = None
 
-    def outputs(self, name: str) -> dict[str, Literal["int", "ints", "float", "floats"]]:
+    def outputs(self, name: str) -> dict[str, Output]:
         """Return what it writes to an example and how: one number, or any number of them."""
         raise NotImplementedError
 
@@ -30,6 +46,8 @@ class TextColumn(_ColumnFeature):
     `give`: `<name>_ids`, the first `length` words by frequency in training titles, 1 for others;
     `<name>_ngrams`, hashed; `<name>_bow`, the distinct known words; `<name>_tfidf`, the weight of
     each word of `<name>_bow` (https://www.tensorflow.org/tfx/transform/api_docs/python/tft/tfidf).
+    A model sees each of them as a bag: `embedding_width` numbers a word or n-gram, their mean; null
+    gives each a weight of its own for every class.
     """
 
     kind: Literal["text"]
@@ -38,19 +56,24 @@ class TextColumn(_ColumnFeature):
     length: Count = 31
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
     buckets: Annotated[int, Field(ge=2, le=1 << 31)] = 65_536
+    embedding_width: Count | None = 32
 
-    def outputs(self, name: str) -> dict[str, Literal["int", "ints", "float", "floats"]]:
+    def outputs(self, name: str) -> dict[str, Output]:
         forms = {*self.give, *(["bow"] if "tfidf" in self.give else [])}
         return {f"{name}_{form}": "floats" if form == "tfidf" else "ints" for form in sorted(forms)}
 
 
 class CategoricalColumn(_ColumnFeature):
-    """A column as one of its `top_k` most frequent values: 0 for none, 1 for any other value."""
+    """A column as one of its `top_k` most frequent values: 0 for none, 1 for any other value.
+
+    A model sees it as `embedding_width` numbers a value, or without one as one-hot.
+    """
 
     kind: Literal["categorical"]
     top_k: Count = 1000
+    embedding_width: Count | None = None
 
-    def outputs(self, name: str) -> dict[str, Literal["int", "ints", "float", "floats"]]:
+    def outputs(self, name: str) -> dict[str, Output]:
         return {name: "int"}
 
 
@@ -63,7 +86,7 @@ class DenseColumn(_ColumnFeature):
     kind: Literal["dense"]
     default: float | None = None
 
-    def outputs(self, name: str) -> dict[str, Literal["int", "ints", "float", "floats"]]:
+    def outputs(self, name: str) -> dict[str, Output]:
         return {name: "float"}
 
 
@@ -87,16 +110,32 @@ def check_outputs(columns: ColumnFeatures) -> ColumnFeatures:
     return columns
 
 
+def check_taken(names: list[str] | Literal["all"], columns: ColumnFeatures) -> None:
+    """Raise `ValueError` where a model is to see a feature that there is not."""
+    for name in [] if names == "all" else names:
+        if name not in columns:
+            raise ValueError(
+                f"training.columns.names has {name!r}, but features.columns has only "
+                f"{sorted(columns)}"
+            )
+
+
+def read_columns(description: Mapping[str, Any]) -> ColumnFeatures:
+    """Return the columns that an export's description says the model sees."""
+    found: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(
+        description.get("columns", {})
+    )
+    return found
+
+
 def headers_of(columns: Mapping[str, ColumnFeature]) -> dict[str, str]:
     """Return for each feature the header of its column."""
     return {name: column.column or name for name, column in columns.items()}
 
 
-def outputs_of(
-    columns: Mapping[str, ColumnFeature],
-) -> dict[str, Literal["int", "ints", "float", "floats"]]:
+def outputs_of(columns: Mapping[str, ColumnFeature]) -> dict[str, Output]:
     """Return everything that the features write to an example, and how."""
-    found: dict[str, Literal["int", "ints", "float", "floats"]] = {}
+    found: dict[str, Output] = {}
     for name, column in columns.items():
         found |= column.outputs(name)
     return found

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from configs.baselines import BaselineSettings
-from configs.columns import ColumnFeatures, check_outputs, headers_of
+from configs.categories import CategorySettings, Replacement, check_patterns
+from configs.columns import ColumnFeatures, check_outputs, check_taken, headers_of
 from configs.models import FitSettings, ModelSettings
 from configs.runners import RunnerSettings
 from configs.schedule import PromotionSettings, ScheduleSettings
@@ -19,80 +20,14 @@ from configs.section import (
     Count,
     Encoding,
     Level,
-    NamedLevel,
     Pattern,
     Section,
     Share,
-    check_pattern,
 )
 from configs.source import Quoting, SourceSettings
 from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
-
-
-class Replacement(Section):
-    """Replace `find` by `replace`; which of the two is a pattern is said where it is used."""
-
-    find: str = Field(min_length=1)
-    replace: str = ""
-
-
-def check_patterns(rules: list[Replacement]) -> list[Replacement]:
-    """Return rules whose `find` is an RE2 pattern; raise `ValueError` for one that is not."""
-    for rule in rules:
-        check_pattern(rule.find, rule.replace)
-    return rules
-
-
-class LevelRule(Section):
-    """A level of the tree is part number `part` of the category, if it has `min_parts` parts."""
-
-    part: int
-    min_parts: Count = 1
-
-
-def _first_and_last_part() -> dict[NamedLevel, LevelRule]:
-    return {"main": LevelRule(part=0), "bottom": LevelRule(part=-1)}
-
-
-class CategorySettings(Section):
-    """How the category path of a record is found, and which levels its parts are.
-
-    `source: file_name` takes the file's name without its ending; `source: columns` joins
-    `columns`. With `label_separator` the one column holds several categories, that text between
-    them. To each `rename` is applied in order, as literal text, then `replace` (RE2 patterns);
-    `prefix` is dropped; the rest is split at `separator`.
-    """
-
-    source: Literal["file_name", "columns"] = "file_name"
-    columns: list[str] = Field(default_factory=list)
-    label_separator: str | None = Field(default=None, min_length=1)
-    rename: list[Replacement] = Field(default_factory=list)
-    replace: list[Replacement] = Field(default_factory=list)
-    prefix: str = ""
-    separator: str = Field(default="_", min_length=1)
-    levels: dict[NamedLevel, LevelRule] = Field(default_factory=_first_and_last_part)
-
-    @model_validator(mode="after")
-    def _columns_when_needed(self) -> Self:
-        if (self.source == "columns") != bool(self.columns):
-            raise ValueError(
-                "columns must be named with source: columns, and only there; "
-                f"got source: {self.source}, columns: {self.columns}"
-            )
-        if self.replace and self.source != "columns":
-            raise ValueError("replace is for categories with source: columns; use rename")
-        if self.label_separator and len(self.columns) != 1:
-            raise ValueError(
-                f"label_separator parts the categories of one column; columns are {self.columns}"
-            )
-        return self
-
-    @field_validator("replace")
-    @classmethod
-    def _patterns_compile(cls, value: list[Replacement]) -> list[Replacement]:
-        return check_patterns(value)
 
 
 class TextSettings(Section):
@@ -262,6 +197,7 @@ class Settings(Section):
     def _columns_exist(self) -> Self:
         for header in headers_of(self.features.columns).values():
             self.source.check_columns("features.columns", [header], [header])
+        check_taken(self.training.columns.names, self.features.columns)
         unknown = sorted(self.dump.columns.keys() - self.features.columns.keys())
         if unknown:
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from configs.columns import ColumnSettings
 from configs.models import ModelName
 from configs.section import Count, Level, Positive, Section, Share
 
@@ -71,6 +72,7 @@ class TrainingSettings(Section):
     level: Level = "main"
     objectives: list[ObjectiveName] = Field(default=["exclusive"], min_length=1, max_length=2)
     joint: JointSettings = JointSettings()
+    columns: ColumnSettings = ColumnSettings()
     label_smoothing: LabelSmoothing = LabelSmoothing()
     class_weights: Literal["none", "balanced", "sqrt"] | dict[str, float] = "none"
     hierarchy: Literal["none", "joint"] = "none"

@@ -11,10 +11,9 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
-from pydantic import TypeAdapter
 
 from configs.artifacts import RunArtifacts
-from configs.columns import ColumnFeatures
+from configs.columns import ColumnFeatures, read_columns
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.rules import RuleBook, load_rules
@@ -180,9 +179,7 @@ def _provenance(export: str) -> Provenance:
 
 def _features(export: str) -> ColumnFeatures:
     """Return the features that a model takes beside the title, as `features.columns` said them."""
-    found = json.loads(storage.read_bytes(f"{export}/model.json"))
-    features: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(found.get("columns", {}))
-    return features
+    return read_columns(json.loads(storage.read_bytes(f"{export}/model.json")))
 
 
 def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.categories import CategorySettings
 from configs.columns import ColumnFeature
 from configs.errors import UsageError
-from configs.settings import CategorySettings, Settings, SourceSettings
+from configs.settings import Settings, SourceSettings
 from pipelines import storage
 from pipelines.joins import JoinFile, find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.categories import CategorySettings
 from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
-from configs.settings import CategorySettings
 from configs.source import SourceSettings
 from pipelines.joins import JoinFile, join_block, load_joins, reject_rows
 from pipelines.json_lines import read_json_blocks

@@ -123,12 +123,18 @@ def plan_preprocess(
 
 
 def preprocess_fingerprint(settings: Settings) -> str:
-    """Fingerprint what the examples depend on; the runner and its workers are not among it."""
+    """Fingerprint what the examples depend on; the runner and its workers are not among it.
+
+    Nor is how wide a model's embedding of a column is.
+    """
+    features = settings.features.model_dump(
+        mode="json", exclude={"columns": {"__all__": {"embedding_width"}}}
+    )
     return fingerprint(
         settings.source,
         settings.categories,
         settings.text,
-        settings.features,
+        features,
         settings.split,
         settings.objectives,
         settings.preprocess.model_dump(mode="json", exclude={"incremental"}),

@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -117,6 +119,21 @@ def predictions(artifacts: RunArtifacts, dump_id: str) -> pa.Table:
 def answers(table: pa.Table) -> pa.Table:
     """Return of predictions what does not name the run that made them."""
     return table.select(["id", "title_hash", "label", "probability", "labels", "probabilities"])
+
+
+def on_one_and_two_devices(shop: Shop, models: dict[str, list[str]]) -> dict[str, Any]:
+    """Fit models, each with its overrides, on one logical CPU and on two; return the histories."""
+    root = Path(__file__).parents[1]
+    script, known = Path(__file__).with_name("several_devices.py"), json.dumps(models)
+    run = subprocess.run(
+        [sys.executable, str(script), str(shop.prefix), str(shop.config), known],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
 
 
 def one_line(said: Said, *words: str) -> None:

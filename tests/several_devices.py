@@ -1,6 +1,7 @@
-"""Fit the CNN on one logical CPU, then on two; test_training_runs starts it as a process.
+"""Fit models on one logical CPU, then on two; test_several_devices starts it as a process.
 
-Two logical devices must be asked for before TensorFlow starts. Prints the loss of each as JSON.
+Two logical devices must be asked for before TensorFlow starts. Takes a prefix, a config and a JSON
+object that maps names to overrides; prints the histories by name, and by `one` and `two`, as JSON.
 """
 
 from __future__ import annotations
@@ -17,36 +18,48 @@ import tensorflow as tf
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from trainer.fit import Fit
-from trainer.train import _built, hyper_parameters, set_up
+from trainer.setup import Setup, built, hyper_parameters, set_up
+from trainer.train import mirrored
 
 
-def loss_on(prefix: str, config: str, strategy: tf.distribute.Strategy) -> float:
-    """Return the training loss of the second epoch."""
-    sets = ["training.model=cnn", "models.cnn.epochs=2", "models.cnn.batch_size=64"]
-    settings = load_settings(config, [*sets, "models.cnn.dropout=0.0"])
-    setup = set_up(settings, RunArtifacts(prefix, "monday"))
-    setup = dataclasses.replace(setup, plan=dataclasses.replace(setup.plan, shuffle_buffer=0))
+def history_on(
+    prefix: str, config: str, sets: list[str], strategy: tf.distribute.Strategy
+) -> list[dict[str, float]]:
+    settings = load_settings(config, sets)
+    setup = in_whole_batches(set_up(settings, RunArtifacts(prefix, "monday")))
     keras.utils.set_random_seed(1)
     hyper: Any = hyper_parameters(settings)
     with strategy.scope():
-        model = _built(setup, hyper)
+        model = built(setup, settings)
         optimizer = setup.family.optimizer(hyper, setup.plan.all_steps)
         optimizer.build(model.trainable_variables)
     with tempfile.TemporaryDirectory() as checkpoints:
         fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, {})
-        return fit.run(lambda titles: None)[1]["loss"]
+        return fit.run(lambda titles: None)
+
+
+def in_whole_batches(setup: Setup) -> Setup:
+    """Leave out the odd batch at the end of an epoch, for which several devices begin again."""
+    plan = setup.plan
+    whole = [p.rows // plan.batch_size * plan.batch_size for p in plan.parts]
+    parts = tuple(dataclasses.replace(p, rows=n) for p, n in zip(plan.parts, whole, strict=True))
+    plan = dataclasses.replace(plan, parts=parts, shuffle_buffer=0)
+    return dataclasses.replace(setup, plan=plan)
 
 
 def main() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     half = tf.config.LogicalDeviceConfiguration()
     tf.config.set_logical_device_configuration(cpu, [half, half])
-    prefix, config = sys.argv[1:]
-    losses = {
-        "one": loss_on(prefix, config, tf.distribute.get_strategy()),
-        "two": loss_on(prefix, config, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])),
+    prefix, config, models = sys.argv[1:]
+    found = {
+        name: {
+            "one": history_on(prefix, config, sets, tf.distribute.get_strategy()),
+            "two": history_on(prefix, config, sets, mirrored(["CPU:0", "CPU:1"])),
+        }
+        for name, sets in json.loads(models).items()
     }
-    sys.stdout.write(json.dumps(losses) + "\n")
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -180,17 +177,3 @@ def test_a_setting_that_a_model_cannot_use_is_refused(shop: Shop, setting: str) 
     said = shop("train", sets=[f"training.{setting}=true"])
     assert said.status == 2
     assert f"training.{setting}: " in said.err
-
-
-def test_several_devices_learn_what_one_does(shop: Shop) -> None:
-    """Two logical CPUs stand in for two GPUs: the same batches, halved, give the same steps."""
-    script = Path(__file__).with_name("several_devices.py")
-    found = subprocess.run(
-        [sys.executable, str(script), str(shop.prefix), str(shop.config)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )
-    losses = json.loads(found.stdout.splitlines()[-1])
-    assert losses["two"] == pytest.approx(losses["one"], rel=0.05)

@@ -22,6 +22,7 @@ from sklearn.naive_bayes import ComplementNB, MultinomialNB
 
 from configs.artifacts import Split
 from configs.baselines import BaselineName, BaselineSettings, LinearSettings
+from configs.columns import ColumnFeature
 from configs.settings import EvaluationSettings
 from trainer.figures import flat_figures
 from trainer.hashed_titles import Batch, HashedTitles, fitting_buckets, tf_idf_of
@@ -59,25 +60,35 @@ class Parts:
 
 
 def measured_baselines(
-    settings: EvaluationSettings, files: Mapping[Split, Sequence[str]], truth: Truth, seed: int
+    settings: EvaluationSettings,
+    files: Mapping[Split, Sequence[str]],
+    truth: Truth,
+    seed: int,
+    columns: Mapping[str, ColumnFeature] | None = None,
 ) -> dict[str, Figures]:
     """Return the figures of an objective's baselines by their names, as reports show them.
 
     Those of one class a title, or `one-vs-rest logistic regression` where there are sets of labels.
+    They see `columns` beside the title.
     """
-    parts = make_parts(settings, files, truth)
+    parts = make_parts(settings, files, truth, columns)
     if truth.objective == "rule_based":
         return {ONE_VS_REST: one_vs_rest_baseline(settings, parts, seed)}
     return class_baselines(settings.baselines, parts, seed)
 
 
 def make_parts(
-    settings: EvaluationSettings, files: Mapping[Split, Sequence[str]], truth: Truth
+    settings: EvaluationSettings,
+    files: Mapping[Split, Sequence[str]],
+    truth: Truth,
+    columns: Mapping[str, ColumnFeature] | None = None,
 ) -> Parts:
     """Return the titles of the shards of each part, in as many buckets as there is room for."""
     own = settings.baselines
     buckets = fitting_buckets(own.hash_bits, len(truth.names))
-    train = HashedTitles(files["train"], truth, buckets, own.batch_rows, own.rows)
+    train = HashedTitles(
+        files["train"], truth, buckets, own.batch_rows, own.rows, columns=columns or {}
+    )
     test = replace(train, files=files["test"], batch_rows=settings.batch_size, rows=0)
     return Parts(train, replace(test, files=files["valid"], rows=settings.calibration_rows), test)
 

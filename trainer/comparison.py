@@ -48,7 +48,7 @@ def write_comparison(
     for group in comparison["groups"]:
         main = group["main"]
         heading = f"{main}, {group['level']}" if len(comparison["groups"]) > 1 else main
-        figures.setdefault(heading, {}).update({row["model"]: row[main] for row in group["rows"]})
+        figures.setdefault(heading, {}).update({_named(row): row[main] for row in group["rows"]})
     compared = [row for group in comparison["groups"] for row in group["rows"]]
     return {**figures, "compared": compared, "report": f"{folder}/{PAGE}"}
 
@@ -138,6 +138,7 @@ def _model_row(document: Mapping[str, Any], price: float) -> Row:
         "kind": "model",
         "model": context["model"],
         "run_id": context["run_id"],
+        "columns": context.get("columns", []),
         **{key: figures.get(key) for key in COMPARED[document["objective"]]},
         "parameters": context["parameters"],
         "fit_seconds": context["fit_seconds"],
@@ -150,24 +151,35 @@ def _model_row(document: Mapping[str, Any], price: float) -> Row:
 
 
 def _baseline_rows(documents: Sequence[Mapping[str, Any]], price: float) -> list[Row]:
-    """Return a row for each baseline of these models; where several have it, the first one's."""
-    found: dict[str, Row] = {}
+    """Return a row for each baseline of these models; where several have it, the first one's.
+
+    One that learned from other columns beside the title is another.
+    """
+    found: dict[tuple[str, ...], Row] = {}
     for document in documents:
         cores = document["context"]["speed"]["cores"]
         for name, figures in document["context"]["baselines"].items():
+            columns = document["context"].get("columns", []) if "buckets" in figures else []
             speed = figures.get("titles_per_second")
             row = {
                 "kind": "baseline",
                 "model": name,
                 "run_id": document["context"]["run_id"],
+                "columns": columns,
                 **{key: figures.get(key) for key in COMPARED[document["objective"]]},
                 "parameters": figures.get("parameters"),
                 "fit_seconds": figures.get("seconds"),
                 "titles_per_second": speed,
                 "cost_per_million": speed and cost_per_million(speed, cores, price),
             }
-            found.setdefault(name, row)
+            found.setdefault((name, *columns), row)
     return list(found.values())
+
+
+def _named(row: Row) -> str:
+    """Name a row; a baseline with the columns that it saw, as there may be one without."""
+    seen = row["columns"] if row["kind"] == "baseline" else []
+    return f"{row['model']}, with {', '.join(seen)}" if seen else row["model"]
 
 
 def cost_per_million(titles_per_second: float, cores: int, price: float) -> float:
@@ -213,7 +225,8 @@ def _shown_group(group: Mapping[str, Any], number: int) -> dict[str, Any]:
     rows = [
         {
             "name": row["model"],
-            "note": row["run_id"] if several_runs else "",
+            "note": f"run {row['run_id']}" if several_runs else "",
+            "columns": ", ".join(row["columns"]),
             "baseline": row["kind"] == "baseline",
             "cells": [
                 {"value": row[key], "text": written(key, row[key]), "best": row is best.get(key)}

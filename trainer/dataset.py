@@ -75,10 +75,12 @@ def read_examples(
     skip: int = 0,
     rows: int = 0,
     holds: int | None = None,
+    columns: Mapping[str, ColumnFeature] | None = None,
 ) -> tf.data.Dataset:
     """Return batches of the named features: a dict of tensors [batch] and ragged [batch, (n)].
 
-    Without features, batches of examples as they were written, strings [batch].
+    Without features, batches of examples as they were written, strings [batch]. With `columns` the
+    features may be of these too, as in `parse_examples`.
 
     `shuffle` is a buffer size in examples and a seed, from which the order of the shards and that
     of the examples within the buffer follow; without it, examples come in the order of the files.
@@ -104,7 +106,7 @@ def read_examples(
     batches = batches.skip(skip)
     if features is not None:
         names = tuple(features)
-        batches = batches.map(lambda b: parse_examples(b, names), num_parallel_calls=2)
+        batches = batches.map(lambda b: parse_examples(b, names, columns), num_parallel_calls=2)
     return batches.prefetch(8)
 
 

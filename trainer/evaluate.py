@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from configs.artifacts import SPLITS, RunArtifacts, Split
+from configs.columns import ColumnFeatures, read_columns
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
@@ -82,12 +83,13 @@ def _measure(
         "counts": _plain(read_figures(artifacts.stats)),
         "history": description["history"],
         "fingerprints": {k: v for k, v in description.items() if k.endswith("_fingerprint")},
+        "columns": list(description.get("columns", {})),
         "parameters": description.get("parameters"),
         "fit_seconds": description.get("fit_seconds"),
         "separator": settings.categories.separator,
         "seconds": _seconds(artifacts, model),
         "speed": _speed(settings, artifacts, truth, loaded),
-        "baselines": _baselines(settings, artifacts, truth, metrics),
+        "baselines": _baselines(settings, artifacts, truth, metrics, read_columns(description)),
         "examples": mistakes,
     }
     return metrics, context
@@ -111,9 +113,16 @@ def _parts(
 
 
 def _baselines(
-    settings: Settings, artifacts: RunArtifacts, truth: Truth, metrics: Mapping[str, Any]
+    settings: Settings,
+    artifacts: RunArtifacts,
+    truth: Truth,
+    metrics: Mapping[str, Any],
+    columns: ColumnFeatures,
 ) -> dict[str, dict[str, Any]]:
-    """Return the figures that cheap methods reach on the test part, by their names."""
+    """Return the figures that cheap methods reach on the test part, by their names.
+
+    Those that learn see the same columns as the model.
+    """
     own = settings.evaluation.baselines
     files = {split: _files(artifacts, truth, split) for split in SPLITS}
     counts = label_counts(files["train"], truth, own.rows)
@@ -123,7 +132,8 @@ def _baselines(
     else:
         share = float(support[counts.argmax()] / support.sum())
         found = {"majority class": {"accuracy": share}}
-    return found | measured_baselines(settings.evaluation, files, truth, settings.training.seed)
+    seed = settings.training.seed
+    return found | measured_baselines(settings.evaluation, files, truth, seed, columns)
 
 
 def _files(artifacts: RunArtifacts, truth: Truth, split: Split) -> list[str]:

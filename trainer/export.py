@@ -1,4 +1,4 @@
-"""The exported model: raw titles in, labels and probabilities out; it needs no other file."""
+"""The exported model: raw titles and columns in, labels out; it needs no other file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from configs.columns import ColumnFeature
 from configs.settings import TextSettings
 from configs.training import ObjectiveName
 from pipelines import storage
+from trainer.columns import raw_type
 from trainer.dataset import parse_examples
 from trainer.losses import sum_up
 from trainer.objectives import Heads, Objective
@@ -21,7 +23,7 @@ from transforms.features import RANK, TEXT, TOKEN
 from transforms.graphs import cleaning_of
 
 SAVED_MODEL, DESCRIPTION = "model", "model.json"
-_TITLES = [tf.TensorSpec([None], tf.string, name="title")]
+_TITLE = tf.TensorSpec([None], tf.string, name="title")
 _EXAMPLES = [tf.TensorSpec([None], tf.string, name="example")]
 
 
@@ -30,6 +32,9 @@ class TitleClassifier(tf.Module):
 
     `tft.TransformFeaturesLayer` fails inside a Keras 3 functional graph and in `keras.export`; a
     `tf.Module` that holds both and is saved by TensorFlow works.
+
+    Behind the titles [n] stand the columns that the model sees, in their order, each [n]: float32
+    where it is a number (NaN: none), else strings (empty: none). Signatures take them by name.
     """
 
     def __init__(
@@ -45,8 +50,13 @@ class TitleClassifier(tf.Module):
         above: Mapping[str, np.ndarray],
         levels: Mapping[str, Sequence[str]],
         top_k: int,
+        columns: Mapping[str, ColumnFeature] | None = None,
+        passed_over: Mapping[str, ColumnFeature] | None = None,
     ) -> None:
-        """`above`: for each level above the one that was learned the class there of each class."""
+        """`above`: for each level above the one that was learned the class there of each class.
+
+        `passed_over`: columns that the transform function reads, but the model may not.
+        """
         super().__init__()
         self.features = tuple(features)
         freeze_recurrent(model)
@@ -63,14 +73,23 @@ class TitleClassifier(tf.Module):
         self.more_names = {name: _names(of) for name, of in more.items()}
         self._top_k = top_k
         self._clean = cleaning_of(text)
+        self._columns, self._read = dict(columns or {}), {**(passed_over or {}), **(columns or {})}
+        self._inputs = [_TITLE, *(_spec(name, of) for name, of in self._columns.items())]
+        self.label = tf.function(self._label, input_signature=self._inputs)
+        self.score = tf.function(self._score, input_signature=self._inputs)
+        setattr(self, "__call__", self.label)  # noqa: B010  so that what is loaded can be called
 
-    @tf.function(input_signature=_TITLES)
-    def __call__(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return `labels`, `probabilities` and the first of each, as `_label` does."""
+        found: dict[str, tf.Tensor] = self.label(title, *columns)
+        return found
+
+    def _label(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `labels` string [n, k] and `probabilities` float32 [n, k], the likeliest first.
 
         `label` [n] and `probability` [n] are the first of each.
         """
-        found = self.score(title)
+        found = self._score(title, *columns)
         labels = tf.gather(self.names, found["classes"])
         return {
             "label": labels[:, 0],
@@ -79,10 +98,9 @@ class TitleClassifier(tf.Module):
             "probabilities": found["probabilities"],
         }
 
-    @tf.function(input_signature=_TITLES)
-    def score(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _score(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `classes` int32 [n, k], positions in `names`, and `probabilities` [n, k]."""
-        return self._top(self._answer(self._logits(self._of_titles(title))))
+        return self._top(self._answer(self._logits(self._of_titles(title, columns))))
 
     @tf.function(input_signature=_EXAMPLES)
     def score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -96,16 +114,17 @@ class TitleClassifier(tf.Module):
         And in that of `more_names` those of another objective, under its name, and of each level
         above, under the level's: the sums of its children.
         """
-        logits = self._logits(parse_examples(example, self.features))
+        logits = self._logits(parse_examples(example, self.features, self._columns))
         return {"probabilities": self._answer(logits), **self._more(logits)}
 
-    def score_more(self, title: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _score_more(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return, for each of `more_names`, `<name>_labels` and `<name>_probabilities`, [n, k].
 
         As `__call__` for the other objective, and for the levels above the one that was learned.
         """
         found = {}
-        for name, probabilities in self._more(self._logits(self._of_titles(title))).items():
+        logits = self._logits(self._of_titles(title, columns))
+        for name, probabilities in self._more(logits).items():
             top = self._top(probabilities)
             found[f"{name}_labels"] = tf.gather(self.more_names[name], top["classes"])
             found[f"{name}_probabilities"] = top["probabilities"]
@@ -114,20 +133,23 @@ class TitleClassifier(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """Return the functions by the names under which they are saved."""
         found = {
-            "serving_default": self.__call__,
+            "serving_default": self.label,
             "score": self.score,
             "score_examples": self.score_examples,
             "probabilities_of_examples": self.probabilities_of_examples,
         }
         if self.more_names:
-            found["score_more"] = tf.function(self.score_more, input_signature=_TITLES)
+            found["score_more"] = tf.function(self._score_more, input_signature=self._inputs)
         return found
 
-    def _of_titles(self, title: tf.Tensor) -> Mapping[str, Any]:
+    def _of_titles(self, title: tf.Tensor, columns: Sequence[tf.Tensor]) -> Mapping[str, Any]:
         text = self._clean(title)
         blank = tf.zeros_like(text)
         rank = tf.zeros(tf.shape(text), tf.float32)
-        return self.transform({TEXT: text, TOKEN: blank, RANK: rank})
+        empty = {tf.string: blank, tf.float32: rank}
+        further = {name: empty[raw_type(column)] for name, column in self._read.items()}
+        further |= dict(zip(self._columns, columns, strict=True))
+        return self.transform({TEXT: text, TOKEN: blank, RANK: rank, **further})
 
     def _logits(self, features: Mapping[str, Any]) -> tf.Tensor:
         return self._forward({name: as_ragged(features[name]) for name in self.features})
@@ -154,6 +176,10 @@ class TitleClassifier(tf.Module):
         return {"classes": top.indices, "probabilities": top.values}
 
 
+def _spec(name: str, column: ColumnFeature) -> tf.TensorSpec:
+    return tf.TensorSpec([None], raw_type(column), name=name)
+
+
 def _names(names: Sequence[str]) -> tf.Variable:
     return tf.Variable(list(names), trainable=False, name="names")
 
@@ -172,7 +198,7 @@ def freeze_recurrent(model: keras.Model) -> None:
             freeze_recurrent(layer)
 
 
-def as_ragged(feature: tf.RaggedTensor | tf.SparseTensor) -> tf.RaggedTensor:
+def as_ragged(feature: tf.Tensor | tf.RaggedTensor | tf.SparseTensor) -> Any:
     """Return a feature of variable length as ragged, whichever way tf.Transform gives it."""
     if isinstance(feature, tf.SparseTensor):
         return tf.RaggedTensor.from_sparse(feature)

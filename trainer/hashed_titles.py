@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from configs.columns import ColumnFeature, DenseColumn, outputs_of
 from trainer.dataset import NGRAMS, read_examples
+from trainer.models.columns import bags
 from trainer.scoring import Truth
 
 _MOST_WEIGHTS = 1 << 27  # of one linear model: half a gigabyte of float32
 _FEWEST_BITS = 8
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: Knuth's multiplicative hash
+_BINS, _BIN_ENDS = 2, 8  # a number's bins: so many a standard deviation, so many on either side
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class HashedTitles:
     """The titles of some shards, batch by batch, in the same order each time.
 
     `rows` above 0 takes only so many; shards are in chance order, for a title's place follows from
-    its hash. Titles that have no label are left out.
+    its hash. Titles that have no label are left out. What `columns` say is hashed like n-grams.
     """
 
     files: Sequence[str]
@@ -45,16 +51,46 @@ class HashedTitles:
     buckets: int
     batch_rows: int
     rows: int = 0
+    columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Batch]:
-        features = (NGRAMS, *self.truth.features)
+        features = (NGRAMS, *self.truth.features, *outputs_of(self.columns))
         for batch in read_examples(
-            self.files, features, batch_size=self.batch_rows, rows=self.rows
+            self.files,
+            features,
+            batch_size=self.batch_rows,
+            rows=self.rows,
+            columns=self.columns,
         ):
             lengths, labels = self.truth(batch)
             counts = hashed_counts(batch[NGRAMS], self.buckets)
+            for ids in _ids_of(batch, self.columns):
+                counts += hashed_counts(ids, self.buckets)
             kept = lengths > 0
             yield Batch(counts if kept.all() else counts[kept], lengths[kept], labels)
+
+
+def _ids_of(
+    batch: Mapping[str, Any], columns: Mapping[str, ColumnFeature]
+) -> Iterator[tf.RaggedTensor]:
+    """Yield what columns say as ids [n, (m)], spread so that two columns share none but by chance.
+
+    A number is the bin that it lies in; a baseline weighs words by itself, not by their TF-IDF.
+    """
+    for name in dict.fromkeys(bag.ids for bag in bags(columns)):
+        ids = batch[name]
+        if not isinstance(ids, tf.RaggedTensor):
+            ids = tf.RaggedTensor.from_tensor(ids[:, tf.newaxis])
+        yield ids.with_values(_spread(ids.values.numpy(), name))
+    for name, column in columns.items():
+        if isinstance(column, DenseColumn):
+            bins = np.clip(np.floor(batch[name].numpy() * _BINS), -_BIN_ENDS, _BIN_ENDS)
+            yield tf.RaggedTensor.from_tensor(_spread(bins.astype(np.int64), name)[:, np.newaxis])
+
+
+def _spread(ids: np.ndarray, name: str) -> np.ndarray:
+    salted = (ids + (zlib.crc32(name.encode()) << 20)).astype(np.uint64)
+    return ((salted * _GOLDEN) >> np.uint64(24)).astype(np.int64)
 
 
 def hashed_counts(ngrams: tf.RaggedTensor, buckets: int) -> sparse.csr_matrix:

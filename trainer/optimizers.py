@@ -62,9 +62,8 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
         self, gradient: tf.IndexedSlices, variable: keras.Variable, sums: keras.Variable
     ) -> None:
         rows, slope = gradient.indices, gradient.values
-        if not self.rows_are_distinct:
-            rows, position = tf.unique(rows)
-            slope = tf.math.unsorted_segment_sum(slope, position, tf.size(rows))
+        if not self.rows_are_distinct or _several_devices():
+            rows, slope = _each_once(rows, slope)
         total = tf.gather(sums.value, rows) + tf.reduce_mean(
             tf.square(slope), axis=1, keepdims=True
         )
@@ -81,6 +80,35 @@ class RowWiseAdagrad(keras.optimizers.Optimizer):
             "rows_are_distinct": self.rows_are_distinct,
         }
         return {**super().get_config(), **own}
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, which steps a table by what all devices found of a row together.
+
+    Keras squares what each of them found, as if it were of as many rows.
+    """
+
+    def update_step(
+        self,
+        gradient: tf.Tensor | tf.IndexedSlices,
+        variable: keras.Variable,
+        learning_rate: tf.Tensor,
+    ) -> None:
+        known = self._trainable_variables[self._get_variable_index(variable)]
+        if isinstance(gradient, tf.IndexedSlices) and _several_devices() and _is_table(known):
+            rows, slope = _each_once(gradient.indices, gradient.values)
+            gradient = tf.IndexedSlices(slope, rows, gradient.dense_shape)
+        super().update_step(gradient, variable, learning_rate)
+
+
+def _several_devices() -> bool:
+    return tf.distribute.get_strategy().num_replicas_in_sync > 1
+
+
+def _each_once(rows: tf.Tensor, slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return each row once, with the sum of its gradients."""
+    distinct, position = tf.unique(rows)
+    return distinct, tf.math.unsorted_segment_sum(slope, position, tf.size(distinct))
 
 
 def _native(variable: keras.Variable | tf.Variable) -> tf.Variable:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
 
+from configs.columns import ColumnFeature
 from configs.training import ObjectiveName
 from trainer.dataset import read_examples
 from trainer.objectives import Heads, Objective
@@ -35,9 +36,10 @@ class FitPlan:
     """What to fit on and for how long.
 
     `parts` stand in the order of `heads`. `prepare` shapes the named `features` of a batch for the
-    model. With two parts a batch holds `exclusive_share` of the exclusive one; before epoch
-    `pretrain_epochs` only the part of `first` is trained. `watched` is the figure of an epoch that
-    says which epoch is the best, and when to stop; `answers` the objective it is of.
+    model; `columns` are those beside the title that some of them come from. With two parts a batch
+    holds `exclusive_share` of the exclusive one; before epoch `pretrain_epochs` only the part of
+    `first` is trained. `watched` is the figure of an epoch that says which epoch is the best, and
+    when to stop; `answers` the objective it is of.
     """
 
     heads: Heads
@@ -57,6 +59,7 @@ class FitPlan:
     validation_rows: int
     checkpoint_seconds: float
     xla: bool
+    columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
 
     def mixture(self, epoch: int) -> list[tuple[Part, int]]:
         """Return the parts that an epoch trains, and how many rows of each a batch holds."""
@@ -91,6 +94,7 @@ class FitPlan:
             read_examples(
                 part.train_files,
                 (*self.features, *part.objective.features),
+                columns=self.columns,
                 batch_size=max(1, rows // replicas),
                 shuffle=(self.shuffle_buffer, order + _SEEDS_APART * self.parts.index(part)),
                 skip=skip * replicas,
@@ -108,6 +112,7 @@ class FitPlan:
         examples = read_examples(
             part.valid_files,
             (*self.features, *part.objective.features),
+            columns=self.columns,
             batch_size=_VALIDATION_BATCH,
             rows=self.validation_rows,
             holds=part.valid_rows,

@@ -24,9 +24,10 @@ def render_report(metrics: Mapping[str, Any], context: Mapping[str, Any]) -> str
 
     metrics: what `trainer.measure` returned, or its JSON read back.
     context: all optional: `name` of the catalogue, `level`, `run_id`, `model`, `created`,
-    `parameters`, `counts` and `fingerprints` (name to value), `seconds` (stage to seconds), `speed`
-    (see `trainer.scoring.labelling_speed`), `baselines` (name to figures, the objective's main
-    figure among them), `history` (one dict per epoch), `separator` of the parts of a category, and
+    `parameters`, `columns` that model and baselines saw beside the title, `counts` and
+    `fingerprints` (name to value), `seconds` (stage to seconds), `speed` (see
+    `trainer.scoring.labelling_speed`), `baselines` (name to figures, the objective's main figure
+    among them), `history` (one dict per epoch), `separator` of the parts of a category, and
     `examples` (dicts of title, true: a list, predicted, probability).
     """
     main = MAIN_FIGURE[metrics["objective"]]
@@ -215,6 +216,8 @@ def _provenance(context: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return where the figures come from, as rows of a table."""
     keys = ("run_id", "model", "level", "created", "parameters")
     rows = [(spoken(key), context.get(key)) for key in keys]
+    if context.get("columns"):
+        rows.append(("Inputs, of the baselines too", ", ".join(("title", *context["columns"]))))
     for group in ("counts", "fingerprints"):
         rows += [(spoken(key), value) for key, value in (context.get(group) or {}).items()]
     seconds = context.get("seconds") or {}

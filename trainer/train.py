@@ -17,41 +17,34 @@ from aisle import __version__
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint
-from configs.models import FitSettings
 from configs.settings import Settings
-from configs.training import ObjectiveName, TrainingSettings
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
-from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
 from trainer.checkpoints import check_checkpoint
-from trainer.dataset import TOKENS, shard_files
+from trainer.columns import columns_seen, described
+from trainer.dataset import TOKENS
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit
-from trainer.heads import levels_above, make_heads
-from trainer.models import FAMILIES
-from trainer.models.family import DataShape, Family
-from trainer.objectives import Objective
-from trainer.plan import FitPlan, Part
-from trainer.vocabulary import KnownWords, read_known_words, vectors_fingerprint
-from transforms.categories import Taxonomy
+from trainer.heads import levels_above
+from trainer.setup import Cuts, Setup, built, hyper_parameters, set_up
+from trainer.vocabulary import vectors_fingerprint
 
 _NOT_OF_A_MODEL = {"pipeline", "promotion", "schedule"}
-_STEPS_WANTED, _LEAST_BATCH = 250, 32
 
 
 def hparams_id(settings: Settings) -> str:
     """Name a model by its family and the hash of whatever shapes its training."""
     model = settings.training.model
-    shaping = settings.training.model_dump(exclude={"devices", "checkpoint_seconds"})
-    return f"{model}-{fingerprint(shaping, hyper_parameters(settings))[:8]}"
+    return f"{model}-{fingerprint(shaping(settings), hyper_parameters(settings))[:8]}"
 
 
-def hyper_parameters(settings: Settings) -> FitSettings:
-    """Return the section of `models` that `training.model` names."""
-    section = getattr(settings.models, settings.training.model)
-    assert isinstance(section, FitSettings)
-    return section
+def shaping(settings: Settings) -> dict[str, Any]:
+    """Return what shapes the training of any family; of a catalogue's columns nothing if none."""
+    seen = columns_seen(settings)
+    left_out = {"devices", "checkpoint_seconds", *(() if seen else ("columns",))}
+    columns = {"features": described(seen)} if seen else {}
+    return {**settings.training.model_dump(exclude=left_out), **columns}
 
 
 def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -> Outcome:
@@ -101,36 +94,12 @@ def _go_on_or_forget(folder: str, fitted_on: Mapping[str, str], force: bool) -> 
 def train_fingerprint(settings: Settings) -> str:
     """Fingerprint what the exported model depends on, beside the examples."""
     return fingerprint(
-        settings.training.model_dump(exclude={"devices", "checkpoint_seconds"}),
+        shaping(settings),
         hyper_parameters(settings),
         settings.text,
         {"top_k": max(settings.dump.top_k, settings.evaluation.top_k)},
         vectors_fingerprint(hyper_parameters(settings)),
     )
-
-
-@dataclass(frozen=True)
-class Setup:
-    """A family, and what it is to be fitted on."""
-
-    family: Family
-    taxonomy: Taxonomy
-    plan: FitPlan
-    shape: DataShape
-    words: KnownWords
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Shards to fit on and shards to validate on, and how many examples there are in each."""
-
-    train_files: Sequence[str]
-    valid_files: Sequence[str]
-    rows: int
-    valid_rows: int
-
-
-Cuts = Mapping[ObjectiveName, Cut]
 
 
 @dataclass(frozen=True)
@@ -167,7 +136,7 @@ def fit_model(
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
     started = time.perf_counter()
     with strategy.scope():
-        model = _built(setup, hyper_parameters(settings))
+        model = built(setup, settings)
         optimizer = setup.family.optimizer(hyper_parameters(settings), setup.plan.all_steps)
         if keras.mixed_precision.global_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -197,7 +166,7 @@ def _train(
     }
     classifier = TitleClassifier(
         model,
-        setup.family.features,
+        setup.plan.features,
         setup.plan.prepare,
         tft.TFTransformOutput(storage.fetched(artifacts.transform_fn)),
         settings.text,
@@ -206,96 +175,11 @@ def _train(
         above=levels_above(setup.taxonomy, settings.training),
         levels=setup.taxonomy.levels,
         top_k=max(settings.dump.top_k, settings.evaluation.top_k),
+        columns=setup.shape.columns,
+        passed_over=settings.features.columns,
     )
     save_classifier(classifier, export, _description(settings, artifacts, examples, figures))
     return figures
-
-
-def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None) -> Setup:
-    hyper, training = hyper_parameters(settings), settings.training
-    family = FAMILIES[training.model]
-    _check_abilities(settings, family)
-    taxonomy = read_taxonomy(artifacts.stats)
-    heads = make_heads(settings, artifacts, taxonomy)
-    features = settings.features
-    words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
-    shape = DataShape(
-        classes=heads.columns,
-        vocabulary_size=features.tokens.vocabulary_size,
-        length=features.tokens.length,
-        ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
-        vectors=words.vectors,
-    )
-    parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
-    rows = max(part.rows for part in parts)
-    joint = training.joint
-    plan = FitPlan(
-        heads=heads,
-        parts=parts,
-        features=family.features,
-        prepare=lambda examples: family.prepare(examples, shape),
-        batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows // _STEPS_WANTED)),
-        epochs=hyper.epochs,
-        patience=hyper.patience,
-        answers=training.answers,
-        watched=training.watched,
-        exclusive_share=joint.exclusive_share,
-        first=joint.first,
-        pretrain_epochs=_pretrain_epochs(training, hyper),
-        seed=training.seed,
-        shuffle_buffer=training.shuffle_buffer,
-        validation_rows=training.validation_rows,
-        checkpoint_seconds=training.checkpoint_seconds,
-        xla=training.xla,
-    )
-    return Setup(family, taxonomy, plan, shape, words)
-
-
-def _check_abilities(settings: Settings, family: Family) -> None:
-    training = settings.training
-    if training.xla and not family.compiles:
-        raise UsageError(
-            f"training.xla: the steps of {training.model} gain nothing from XLA; set it to false"
-        )
-    if training.mixed_precision and not family.half_precision:
-        raise UsageError(
-            f"training.mixed_precision: {training.model} has no layer that gains from it; "
-            "set it to false"
-        )
-
-
-def _pretrain_epochs(training: TrainingSettings, hyper: FitSettings) -> int:
-    """Return how many epochs train one of two objectives alone; some must be left for both."""
-    if len(training.objectives) < 2 or training.joint.schedule != "pretrain":
-        return 0
-    if hyper.epochs <= training.joint.pretrain_epochs:
-        raise UsageError(
-            f"training.joint.pretrain_epochs is {training.joint.pretrain_epochs}, but "
-            f"models.{training.model}.epochs is {hyper.epochs}: none is left for both objectives"
-        )
-    return training.joint.pretrain_epochs
-
-
-def _part(artifacts: RunArtifacts, objective: Objective, cuts: Cuts) -> Part:
-    cut = cuts.get(objective.name) or whole(artifacts, objective.name)
-    return Part(objective, cut.train_files, cut.valid_files, cut.rows, cut.valid_rows)
-
-
-def whole(artifacts: RunArtifacts, objective: ObjectiveName) -> Cut:
-    """Return the run's own parts of an objective; the valid one may be empty."""
-    key = "examples_by_split" if objective == "exclusive" else "rule_based_by_split"
-    rows = read_figures(artifacts.stats)[key]
-    valid_files = shard_files(artifacts, "valid", objective) if rows["valid"] else []
-    train_files = shard_files(artifacts, "train", objective)
-    return Cut(train_files, valid_files, rows["train"], rows["valid"])
-
-
-def _built(setup: Setup, settings: FitSettings) -> keras.Model:
-    """Return the model with its variables made: run it once on one empty title."""
-    model = setup.family.build(settings, setup.shape)
-    title = {name: tf.ragged.constant([[0]], tf.int64) for name in setup.family.features}
-    model(setup.plan.prepare(title))
-    return model
 
 
 def _strategy(devices: int) -> tf.distribute.Strategy:
@@ -307,8 +191,17 @@ def _strategy(devices: int) -> tf.distribute.Strategy:
         )
     chosen = gpus[: devices or len(gpus)]
     if len(chosen) > 1:
-        return tf.distribute.MirroredStrategy([device.name for device in chosen])
+        return mirrored([device.name for device in chosen])
     return tf.distribute.get_strategy()
+
+
+def mirrored(devices: Sequence[str]) -> tf.distribute.Strategy:
+    """Return how to spread the steps over these devices, gathered on the first of them.
+
+    TensorFlow's own gathering fails where devices have looked up different numbers of rows.
+    """
+    gathering = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(list(devices), cross_device_ops=gathering)
 
 
 def _policy(mixed_precision: bool) -> str:
@@ -338,5 +231,6 @@ def _description(
             {"examples": examples.config_fingerprint, "input": examples.input_fingerprint}
         ),
         "code_version": examples.code_version,
+        "columns": described(columns_seen(settings)),
         **{k: v for k, v in figures.items() if k != "model"},
     }

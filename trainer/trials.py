@@ -24,7 +24,8 @@ from trainer.dataset import TITLE, read_examples, shard_files
 from trainer.figures import flat_figures
 from trainer.measure import Block, measure_exclusive, measure_rule_based
 from trainer.plan import Part
-from trainer.train import Cut, Cuts, Fitted, fit_model, set_up, whole
+from trainer.setup import Cut, Cuts, set_up, whole
+from trainer.train import Fitted, fit_model
 
 RECORD = "record.json"
 _NO_FIGURES = ("examples", "temperature", "best_threshold")

@@ -19,6 +19,7 @@ from configs.tuning import check_search, put_values
 from pipelines import storage
 from pipelines.stage import Manifest, Outcome, read_manifest, require_manifest, run_stage
 from trainer.search import EPOCHS, Tuner, make_tuner
+from trainer.train import shaping
 from trainer.trials import RECORD, Trials, check_possible, make_cuts, read_json
 from trainer.tuning_report import BEST, REPORT, TRIALS_CSV, TRIALS_JSON, csv_of, json_of, render
 
@@ -79,7 +80,7 @@ def _has_another_budget(finished: Manifest | None, settings: Settings) -> bool:
 def _search_fingerprint(settings: Settings) -> str:
     """Fingerprint what the trials depend on, beside the examples."""
     return fingerprint(
-        settings.training.model_dump(exclude={"devices", "checkpoint_seconds"}),
+        shaping(settings),
         settings.models,
         settings.tuning.model_dump(exclude={"trials", "seconds", "direction"}),
         {"version": __version__},

@@ -1,7 +1,7 @@
 """From a file's name, or from columns, to a category and the levels of the tree.
 
 A category is a path of parts joined by a separator: `women-fashion_watches_wrist`. The rules are
-data (`configs/settings.py`, `CategorySettings`); no name of a catalogue stands here.
+data (`configs/categories.py`, `CategorySettings`); no name of a catalogue stands here.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from configs.columns import CategoricalColumn, ColumnFeature, DenseColumn, TextColumn
-from transforms.text import hash_ngrams, tokenize
+from transforms.text import hash_ngrams, tokenize, trim
 
 _RESERVED_IDS = 2  # 0 is none, 1 any value or word that the vocabulary lacks
 Features = dict[str, tf.Tensor | tf.RaggedTensor]
@@ -40,7 +40,7 @@ def column_features(
             words = tf.ragged.boolean_mask(words, words != "")
             found |= _of_text(name, column, words, real)
         elif isinstance(column, CategoricalColumn):
-            found[name] = _of_category(name, column, tf.strings.strip(inputs[name]), real)
+            found[name] = _of_category(name, column, trim(inputs[name]), real)
         else:
             found[name] = _of_number(column, inputs[name], real)
     return found

@@ -46,12 +46,17 @@ def clean_title(
     text = lower(title) if lower_case else title
     for pattern, replacement in replace:
         text = tf.strings.regex_replace(text, pattern, replacement)
-    text = tf.strings.regex_replace(text, _EDGES, "")
+    text = trim(text)
     if drop_single_letters:
         once = _drop_single_letters(text)
         # Neighbours share the character between them: `a b` needs a second pass.
         text = _in_rows(tf.not_equal(once, text), _drop_single_letters, once)
     return tf.strings.regex_replace(text, _RUNS, " ")
+
+
+def trim(text: tf.Tensor) -> tf.Tensor:
+    """Remove white space of any script at both ends of texts [batch]."""
+    return tf.strings.regex_replace(text, _EDGES, "")
 
 
 def lower(text: tf.Tensor) -> tf.Tensor:

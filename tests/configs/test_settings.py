@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from configs.categories import CategorySettings, Replacement
 from configs.settings import (
-    CategorySettings,
     DumpSettings,
     NgramSettings,
-    Replacement,
     Settings,
     SourceSettings,
     SplitSettings,

@@ -39,6 +39,24 @@ def test_models_and_baselines_stand_in_one_table_the_best_first(comparison: Any)
     assert group["rows"][3]["macro_f1"] is None
 
 
+def test_a_baseline_that_saw_other_columns_is_another() -> None:
+    """What learns nothing saw none."""
+    linear = {"majority class": {"accuracy": 0.2}, "linear": {"accuracy": 0.5, "buckets": 8}}
+    seeing = {**linear, "linear": {"accuracy": 0.7, "buckets": 8}}
+    documents = [
+        document(measured(), "blind", baselines=linear),
+        document(measured(), "seeing", baselines=seeing, columns=["maker", "price"]),
+    ]
+    comparison = compare(documents, PRICE)
+    rows = comparison["groups"][0]["rows"]
+    assert [(r["model"], r["accuracy"], r["columns"]) for r in rows if r["kind"] == "baseline"] == [
+        ("linear", 0.7, ["maker", "price"]),
+        ("linear", 0.5, []),
+        ("majority class", 0.2, []),
+    ]
+    assert render_comparison(comparison).count("sees maker, price too") == 2
+
+
 def test_a_row_has_size_time_speed_and_cost(comparison: Any) -> None:
     good = comparison["groups"][0]["rows"][0]
     assert (good["parameters"], good["fit_seconds"]) == (12_345, 12.5)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from configs.columns import ColumnFeature
 from trainer.vectors import WordVectors
 
 Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
@@ -20,7 +21,8 @@ class DataShape:
     """What a model must know of the examples to be built.
 
     `ngram_rows` int32 [buckets]: the row of each hashed n-gram that occurs in training, else 0.
-    `vectors` are the pre-trained ones of the vocabulary's words, where the model asks for some.
+    `vectors` are the pre-trained ones of the vocabulary's words, where the model asks for some;
+    `columns` what it sees beside the title.
     """
 
     classes: int
@@ -28,6 +30,7 @@ class DataShape:
     length: int
     ngram_rows: np.ndarray
     vectors: WordVectors | None = None
+    columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
 
     @property
     def ngram_buckets(self) -> int:
@@ -42,7 +45,9 @@ class Family:
     of the data and returns a Keras model from a dict of these features to logits [batch, classes].
     `optimizer` takes the hyper-parameters and the number of steps. `prepare` shapes the features
     before they reach the model, outside whatever is compiled. `compiles` says whether a step gains
-    from XLA (which wants no ragged feature), `half_precision` whether layers gain from it.
+    from XLA (which wants no ragged feature), `half_precision` whether layers gain from it,
+    `sees_columns` whether `build` gives the columns of the shape a place; if not they stand beside
+    its network (`trainer.models.columns.BesideTitle`).
     """
 
     features: tuple[str, ...]
@@ -51,3 +56,4 @@ class Family:
     prepare: Callable[[Features, DataShape], Features]
     compiles: bool
     half_precision: bool
+    sees_columns: bool = False

@@ -15,20 +15,42 @@ class SumOfRows(layers.Layer):
     `RowWiseAdagrad` sees each row once. `mean` divides by the number of ids.
     """
 
-    def __init__(self, rows: int, width: int, initializer: str, name: str, mean: bool = False):
+    def __init__(
+        self,
+        rows: int,
+        width: int,
+        initializer: str,
+        name: str,
+        mean: bool = False,
+        use_bias: bool = True,
+    ) -> None:
         super().__init__(dtype="float32", name=name)
-        self.rows, self.width, self.mean = rows, width, mean
+        self.rows, self.width, self.mean, self.use_bias = rows, width, mean, use_bias
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, _: object) -> None:
         self.table = self.add_weight(
             shape=(self.rows, self.width), initializer=self.initializer, name="table"
         )
-        self.bias = self.add_weight(shape=(self.width,), initializer="zeros", name="bias")
+        if self.use_bias:
+            self.bias = self.add_weight(shape=(self.width,), initializer="zeros", name="bias")
 
     def call(self, ids: tf.RaggedTensor) -> tf.Tensor:
         distinct, position = tf.unique(ids.values)
         looked_up = tf.gather(self.table.value, distinct)
         add = tf.sparse.segment_mean if self.mean else tf.sparse.segment_sum
         total = add(looked_up, position, ids.value_rowids(), num_segments=ids.nrows())
-        return total + self.bias
+        return total + self.bias if self.use_bias else total
+
+
+class WeightedSumOfRows(SumOfRows):
+    """The same for ids that weigh: ragged ids and weights, both [batch, (n)]; `mean` is ignored."""
+
+    def call(self, weighted: tuple[tf.RaggedTensor, tf.RaggedTensor]) -> tf.Tensor:
+        ids, weights = weighted
+        distinct, position = tf.unique(ids.values)
+        rows = tf.gather(tf.gather(self.table.value, distinct), position)
+        total = tf.math.unsorted_segment_sum(
+            rows * weights.values[:, tf.newaxis], ids.value_rowids(), ids.nrows()
+        )
+        return total + self.bias if self.use_bias else total

@@ -11,6 +11,7 @@ import tensorflow as tf
 from configs.models import FitSettings
 from trainer.dataset import TOKENS
 from trainer.models.family import DataShape, Family, Features
+from trainer.optimizers import Adam
 
 Network = Callable[..., keras.Model]
 
@@ -60,4 +61,4 @@ def padded(features: Features, shape: DataShape) -> Features:
 
 
 def adam(settings: FitSettings, steps: int) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(settings.learning_rate)
+    return Adam(settings.learning_rate)

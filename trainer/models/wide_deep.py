@@ -3,6 +3,9 @@
 Cheng et al. 2016, https://arxiv.org/abs/1606.07792: the linear part remembers, the deep one
 generalises; their logits are added and both learn from one loss. Theirs steps the wide part by
 FTRL and the deep one by AdaGrad; here both are AdaGrad, row-wise for what is looked up.
+
+Further columns: categories and words are one-hot in the linear part, numbers are in it as they are;
+numbers and what is embedded stand beside the words of the title before the first hidden layer.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ from keras import layers
 
 from configs.models import WideDeepSettings
 from trainer.dataset import NGRAMS, TOKENS
+from trainer.models.columns import SumsOfBags, Vectors, bags
 from trainer.models.family import DataShape, Family, Features
 from trainer.models.sparse import SumOfRows
 from trainer.optimizers import RowWiseAdagrad
 
 
 class WideDeep(keras.Model):
-    """Logits [batch, classes] from `ngrams` and `tokens`, ragged [batch, (n)]."""
+    """Logits [batch, classes] from `ngrams` and `tokens`, ragged [batch, (n)], and columns."""
 
     def __init__(self, settings: WideDeepSettings, shape: DataShape) -> None:
         super().__init__(name="wide_deep")
@@ -34,11 +38,23 @@ class WideDeep(keras.Model):
         ]
         self.dropout = layers.Dropout(settings.dropout, dtype="float32")
         self.deep = layers.Dense(shape.classes, use_bias=False, dtype="float32")
+        self.one_hot = self.vectors = None
+        if found := bags(shape.columns):
+            self.one_hot = SumsOfBags(found, shape.classes, most_rows=settings.wide_buckets)
+        if (vectors := Vectors(shape.columns)).size:
+            self.vectors = vectors
+            self.numbers = layers.Dense(shape.classes, use_bias=False, dtype="float32")
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
         ngrams = features[NGRAMS]
         wide = self.wide(ngrams.with_values(ngrams.values % self.buckets))
         state = self.words(features[TOKENS])
+        if self.one_hot is not None:
+            wide += self.one_hot(features)
+        if self.vectors is not None:
+            vectors = self.vectors(features)
+            wide += self.numbers(vectors)
+            state = tf.concat([state, vectors], axis=1)
         for hidden in self.hidden:
             state = hidden(state)
         return wide + self.deep(self.dropout(state, training=training))
@@ -59,4 +75,5 @@ FAMILY = Family(
     prepare=lambda features, shape: features,
     compiles=False,
     half_precision=False,
+    sees_columns=True,
 )
