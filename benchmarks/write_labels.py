@@ -1,10 +1,11 @@
 """Write labels into PostgreSQL, history included, beside psycopg's own COPY of the same rows.
 
-The servers are Debian's, as they come, started here on free loopback ports in a scratch folder;
-PostgreSQL waits for its disk. Predictions are generated: ids, 500 labels, five likeliest each.
-`rows_per_second` is `aisle write-labels` into an empty store from the first row to the last;
-`copy_rows_per_second` is psycopg's `copy.write_row` of the same rows, all columns of `labels`, into
-a table without a key; both read the same Parquet.
+The servers are Debian's, started here on free loopback ports in a scratch folder; PostgreSQL waits
+for its disk, its `max_wal_size` is 4 GB, all else is as it comes.
+Predictions are generated: ids, 500 labels, five likeliest each. `rows_per_second` is
+`aisle write-labels` into an empty store from the first row to the last; `copy_rows_per_second` is
+psycopg's `copy.write_row` of the same rows, all columns of `labels`, into a table without a key;
+both read the same Parquet.
 With `--messages N` as many changes go through RabbitMQ with confirms, beside pika's own rates: its
 SelectConnection with as many messages under way, and its BlockingConnection, one at a time.
 Example: .venv/bin/python benchmarks/write_labels.py --rows 1000000 --json

@@ -215,7 +215,7 @@ def test_a_dump_without_a_column_is_refused(shop: Shop, tmp_path: Path, form: st
 def test_two_devices_learn_columns_as_one_does(shop: Shop) -> None:
     models = {
         name: [f"training.model={name}", f"models.{name}.epochs=2"]
-        for name in ("bag_of_ngrams", "bow_mlp", "wide_deep")
+        for name in ("bow_mlp", "wide_deep")
     }
     models["wide_deep"].append("models.wide_deep.dropout=0.0")
     for name, found in on_one_and_two_devices(shop, models).items():
