@@ -20,6 +20,7 @@ from configs.columns import (
 )
 from configs.errors import UsageError
 from configs.settings import Settings
+from pipelines import storage
 from transforms.features import RESERVED_IDS
 
 _EMPTY: dict[Output, Any] = {
@@ -56,7 +57,7 @@ def check_columns(artifacts: RunArtifacts, columns: Mapping[str, ColumnFeature])
     """Raise `UsageError` where the examples were written without, or with other, columns."""
     if not columns:
         return
-    transform = tft.TFTransformOutput(artifacts.transform_fn)
+    transform = tft.TFTransformOutput(storage.fetched(artifacts.transform_fn))
     written = transform.transformed_feature_spec()
     for name, column in columns.items():
         missing = [output for output in column.outputs(name) if output not in written]
