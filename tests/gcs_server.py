@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from servers import _answers, free_port, wait_until
+from servers import answers, free_port, wait_until
 
 HOST_VARIABLE = "STORAGE_EMULATOR_HOST"
 BUCKET = "shop"
@@ -27,7 +27,7 @@ def storage_server(folder: Path) -> Iterator[str]:
     with open(f"{folder}.log", "ab") as log:
         server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        wait_until(lambda: _answers(port), "the storage emulator starts")
+        wait_until(lambda: answers(port), "the storage emulator starts")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
