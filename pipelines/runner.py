@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     StandardOptions,
+    TestOptions,
 )
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners.runner import PipelineRunner, create_runner
@@ -65,6 +66,7 @@ def pipeline_options(
     _refuse_of_others(arguments, _name(runner))
     if _name(runner) == DATAFLOW:
         options, runner = _parsed([*given, *dataflow_arguments(settings.dataflow, given, gpu)])
+        _check_temporary(options)  # Beam would take the staging folder in its place
     _check(options, runner)
     return options
 
@@ -90,8 +92,16 @@ def _parsed(arguments: Sequence[str]) -> tuple[PipelineOptions, PipelineRunner]:
 
 
 def _check(options: PipelineOptions, runner: PipelineRunner) -> None:
-    """Say the first thing that Beam itself finds wrong, as `beam.Pipeline` would."""
-    for found in PipelineOptionsValidator(options, runner).validate():
+    """Say the first thing that Beam itself finds wrong, as `beam.Pipeline` would.
+
+    As in a dry run, it does not ask Cloud Storage how the buckets are set: without credentials
+    that takes minutes.
+    """
+    testing = options.view_as(TestOptions)
+    testing.dry_run, asked = True, testing.dry_run
+    errors = PipelineOptionsValidator(options, runner).validate()
+    testing.dry_run = asked
+    for found in errors:
         raise UsageError(f"-- {' '.join(str(found).split())}; see the options of {_name(runner)}")
 
 
@@ -108,13 +118,22 @@ def check_shared(options: PipelineOptions, paths: dict[str, str]) -> None:
     """Raise `UsageError` for a path, by its option, that workers of Dataflow cannot see."""
     if options.view_as(StandardOptions).runner.rpartition(".")[2] != DATAFLOW:
         return
+    for option, path in paths.items():
+        _check_remote(option, path)
+
+
+def _check_temporary(options: PipelineOptions) -> None:
     temporary = options.view_as(GoogleCloudOptions).temp_location
-    for option, path in {**paths, "-- --temp_location": temporary}.items():
-        if not storage.is_remote(path):
-            raise UsageError(
-                f"{option} {path}: workers of {DATAFLOW} do not see this machine's disk; expected "
-                f"gs://bucket/folder; name one with {option}"
-            )
+    if temporary is not None:
+        _check_remote("-- --temp_location", temporary)
+
+
+def _check_remote(option: str, path: str) -> None:
+    if not storage.is_remote(path):
+        raise UsageError(
+            f"{option} {path}: workers of {DATAFLOW} do not see this machine's disk; expected "
+            f"gs://bucket/folder; name one with {option}"
+        )
 
 
 @contextlib.contextmanager
