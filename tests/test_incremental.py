@@ -166,7 +166,8 @@ def test_counts_after_changes_are_those_of_counting_all() -> None:
 
     def titles() -> dict[int, str]:
         keys = sorted(chance.sample(range(60), 40))
-        return {key: " ".join(chance.choices(words[: 2 + key % 5], k=3)) for key in keys}
+        texts = {key: " ".join(random.Random(key).choices(words, k=3)) for key in keys}
+        return {**texts, keys[0]: " ".join(chance.choices(words, k=4))}
 
     for _ in range(20):
         before, now = (_part(titles()) for _ in range(2))

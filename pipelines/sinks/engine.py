@@ -5,6 +5,7 @@ No error and no figure shows a URL with its password.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,12 @@ from pipelines import storage
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
+_DISK = ("disk is full", "disk I/O error", os.strerror(errno.ENOSPC))
 _MENDS = {
     "locked": "wait until no other program writes to it, then run again",
     "readonly": "make the file writable, or set store.url",
     "is full": "free some space, then run again",
+    "disk I/O error": "free some space, or see to the disk, then run again",
     "No space left": "free some space, then run again",
     "column": "if the table is another program's, set store.labels_table and store.history_table",
     "lock timeout": "wait until no other program locks it, then run again",
@@ -107,8 +110,10 @@ def one_line(url: sa.URL, kinds: tuple[type[Exception], ...] = (DBAPIError,)) ->
     except kinds as error:
         said = words(error, url)
         mend = next((mend for sign, mend in _MENDS.items() if sign in said), "set store.url")
-        # a driver says so of a server that is down, a lock, a full disk: what may pass
-        kind = PassingFault if isinstance(error, OperationalError) else UsageError
+        # a driver says so of a server that is down, a lock (they may pass), and of a disk that is
+        # full, which does not
+        passes = isinstance(error, OperationalError) and not any(sign in said for sign in _DISK)
+        kind = PassingFault if passes else UsageError
         raise kind(
             f"{shown(url)}: {said}; expected a database that can be read and written; {mend}"
         ) from error
