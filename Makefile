@@ -28,7 +28,7 @@ PINS := awk -v names="$$names" -v only="$${only:-1}" \
 	/^[^ \#]/ { split($$0, part, "=="); on = ((part[1] in want) == only) } on' requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo flink flink-demo flink-lock prism test lint bench airflow lock clean
+.PHONY: help demo flink flink-demo flink-lock prism test retest lint bench airflow lock clean
 
 ifneq ($(and $(filter bench,$(MAKECMDGOALS)),$(if $(INPUT),,missing)),)
 $(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
@@ -62,6 +62,9 @@ flink-lock: $(VENV)/.installed ## pin the jars of cluster/pom.xml anew
 test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests
 	@echo "Running the tests ($(TEST_WORKERS) processes)"
 	@$(BIN)/python -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+retest: $(VENV)/.installed ## run again, one after the other, the tests that failed last
+	@$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
 lint: $(VENV)/.installed ## check style and types: ruff, mypy
 	@echo "Checking style (ruff check, ruff format)"
