@@ -74,9 +74,11 @@ class Checkpoints:
 
     def _remove_others(self, tag: str) -> None:
         """Remove all last checkpoints but one; a write that was killed left a folder."""
-        for old in storage.list_files(self.folder, f"{_LAST}-**"):
-            if not old.relative.startswith(f"{tag}."):
-                storage.remove_tree(f"{self.folder}/{old.relative.partition('/')[0]}")
+        found = storage.list_files(self.folder)
+        names = {info.relative.partition("/")[0] for info in found}
+        for name in sorted(names):
+            if name.startswith(f"{_LAST}-") and not name.startswith(f"{tag}."):
+                storage.remove_tree(f"{self.folder}/{name}")
 
     def restore(self) -> FitState:
         """Load the last weights and return their state, or a new one where there is none."""
