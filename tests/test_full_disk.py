@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chain import Shop, answers, examples, one_line, open_shop, predictions, write_dump
+from full_disks import fill, mounted
 
 from configs.errors import UsageError
 from configs.settings import Settings
@@ -26,20 +26,8 @@ PRODUCTS = [(f"p{i}", f"Acme wrist watch {i}") for i in range(300)]
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MB of its own; it is unmounted at the end."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "aisle-test", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no full disk can be made here: {error}")
-    if done.returncode:
-        pytest.skip(f"no full disk can be made here: {done.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +44,7 @@ def roomy(
 
 def _fill(disk: Path, leave: int) -> Path:
     """Fill the disk but for `leave` bytes; return the file that does it."""
-    filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError as error:
-            assert error.errno == errno.ENOSPC  # noqa: PT017  what fills the disk, not what is tested
+    filler = fill(disk)
     with open(filler, "r+b") as file:
         file.truncate(filler.stat().st_size - leave)
     return filler

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -112,12 +111,6 @@ def write_config(path: Path, settings: Settings) -> Path:
     document["schedule"] = SCHEDULE
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from airflow_house import PRODUCTS, Airflow, drop, free_port, harmed
+from airflow_house import PRODUCTS, Airflow, drop, harmed
+from full_disks import mounted
 from served_house import Served, query, serving, until
-from servers import Postgres, postgres
+from servers import Postgres, free_port, postgres
 
 NAMES = [f"night{number}" for number in range(10)]
 Run = tuple[str, str]
@@ -99,26 +98,5 @@ def runs(served: Served, tmp_path_factory: Any) -> dict[str, Run]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MB of its own; it is unmounted at the end."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "aisle-test", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no full disk can be made here: {error}")
-    if done.returncode:
-        pytest.skip(f"no full disk can be made here: {done.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(disk: Path) -> None:
-    with open(disk / "filler", "wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-        except OSError as error:
-            assert error.errno == ENOSPC  # noqa: PT017  what fills the disk, not what is tested

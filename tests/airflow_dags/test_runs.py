@@ -19,7 +19,8 @@ from typing import Any
 
 import psycopg
 from airflow_house import AIRFLOW, PRODUCTS, Airflow, Retrained, drop, harmed, stored
-from busy_house import NAMES, Run, dump_runs, fill, named
+from busy_house import NAMES, Run, dump_runs, named
+from full_disks import fill
 from served_house import Served, until
 from servers import PASSWORD, Postgres
 

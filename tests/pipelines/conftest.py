@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import psycopg
 import pytest
 import search_nodes
 import servers
+from full_disks import mounted
 from psycopg import sql
 from shelf import Shelf
 
@@ -53,10 +53,5 @@ def shelf(postgres: servers.Postgres) -> Shelf:
 def small_disk(server_folder: Path) -> Iterator[Path]:
     """A disk of 40 MB of its own, which the server may write to."""
     folder = Path(tempfile.mkdtemp(prefix="disk-", dir=server_folder))
-    mount = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=777", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        servers.missing("no file system of its own can be mounted here: needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(folder, "size=40m,mode=777", servers.missing) as disk:
+        yield disk
