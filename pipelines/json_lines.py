@@ -28,20 +28,21 @@ def read_json_blocks(
 ) -> Iterator[Block]:
     """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.
 
-    `columns` maps a column to the keys it may have; the first line's object has one of them, else
-    `MissingColumn` is raised. A value that is no text or number is null; the columns `lists` may
-    hold lists, and are columns of lists where one does. With `reject` every line is a reject.
+    `columns` maps a column to the keys it may have; an object of the first block has one of them,
+    else `MissingColumn` is raised. `a.b` is the key b of the object a, where no key is called so. A
+    value that is no text or number is null; the columns `lists` may hold lists, and are columns of
+    lists where one does. With `reject` every line is a reject.
     """
     with storage.open_input(path) as lines:
         first, keys = 1, None
         while chunk := lines.readlines(_BLOCK_BYTES):
             rows, rejects = _objects(source, first, chunk, reject)
             if first == 1:
-                keys = _keys(rows[0][1] if rows and rows[0][0] == 1 else None, columns)
+                keys = _keys([row for _, row in rows], columns)
             assert keys is not None
             yield Block(
                 {
-                    name: _column([row.get(key) for _, row in rows], name in lists)
+                    name: _column([_value(row, key) for _, row in rows], name in lists)
                     for name, key in keys.items()
                 },
                 np.array([number for number, _ in rows], np.int64),
@@ -66,15 +67,31 @@ def _objects(
     return rows, rejects
 
 
-def _keys(row: dict[str, Any] | None, columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the key of each column: what the first object has, or the first accepted."""
+def _keys(rows: Sequence[dict[str, Any]], columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the key of each column: the first accepted that an object has; any, without objects.
+
+    Feeds leave a key out where there is no value, so that one object alone says little.
+    """
     keys = {}
     for name, accepted in columns.items():
-        present = [key for key in accepted if row is None or key in row]
+        present = [key for key in accepted if not rows or any(_has(row, key) for row in rows)]
         if not present:
-            raise MissingColumn(accepted, list(row or ()))
+            raise MissingColumn(accepted, list(dict.fromkeys(key for row in rows for key in row)))
         keys[name] = present[0]
     return keys
+
+
+def _has(row: dict[str, Any], key: str) -> bool:
+    return key in row or ("." in key and _value(row, key) is not None)
+
+
+def _value(row: dict[str, Any], key: str) -> Any:
+    """Return what stands under a key, or under the key behind a point in the object before it."""
+    if key in row or "." not in key:
+        return row.get(key)
+    first, _, rest = key.partition(".")
+    inner = row.get(first)
+    return _value(inner, rest) if isinstance(inner, dict) else None
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -29,8 +29,9 @@ def read_parquet_blocks(
 ) -> Iterator[Block]:
     """Yield the blocks of a file; the raw bytes of a row are its wanted columns as JSON.
 
-    `columns` maps a column to the names it may have. Raises `MissingColumn` where the file has
-    none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts.
+    `columns` maps a column to the names it may have; `a.b` is the field b of the column a, where no
+    column is called so. Raises `MissingColumn` where the file has none of them, `UsageError` for a
+    nested one; the columns `lists` may hold lists of texts.
     """
     with storage.open_input(path) as raw:
         table = pq.ParquetFile(raw)
@@ -47,10 +48,11 @@ def _names(
 ) -> dict[str, str]:
     names = {}
     for column, accepted in columns.items():
-        present = [name for name in accepted if name in schema.names]
+        present = [name for name in accepted if _type_of(schema, name) is not None]
         if not present:
             raise MissingColumn(accepted, schema.names)
-        kind = schema.field(present[0]).type
+        kind = _type_of(schema, present[0])
+        assert kind is not None
         if pa.types.is_list(kind) and column in lists:
             kind = kind.value_type
         if pa.types.is_nested(kind):
@@ -62,6 +64,28 @@ def _names(
     return names
 
 
+def _type_of(schema: pa.Schema, name: str) -> pa.DataType | None:
+    """Return the type of a column, or of the field behind a point in the column before it."""
+    if name in schema.names:
+        return schema.field(name).type
+    first, *rest = name.split(".")
+    if first not in schema.names:
+        return None
+    kind = schema.field(first).type
+    for part in rest:
+        if not pa.types.is_struct(kind) or kind.get_field_index(part) < 0:
+            return None
+        kind = kind.field(part).type
+    return kind
+
+
+def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    if name in batch.schema.names:
+        return batch.column(name)
+    first, *rest = name.split(".")
+    return pc.struct_field(batch.column(first), rest)
+
+
 def _block(
     batch: pa.RecordBatch,
     names: Mapping[str, str],
@@ -70,7 +94,7 @@ def _block(
     reject: str | None,
     keep_raw: bool,
 ) -> Block:
-    texts = {column: _as_text(batch.column(name)) for column, name in names.items()}
+    texts = {column: _as_text(_column(batch, name)) for column, name in names.items()}
     bad = np.zeros(batch.num_rows, bool)
     for _, of_column in texts.values():
         bad |= of_column

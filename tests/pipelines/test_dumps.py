@@ -222,6 +222,13 @@ def test_titles_of_several_keys_in_json_lines(tmp_path: Path) -> None:
     assert rows == [(1, "7", "Cot 5")]
 
 
+def test_ids_and_titles_may_lie_in_json_objects(tmp_path: Path) -> None:
+    nested = [{"product": {"id": n, "name": name}} for n, name in ((7, "Cot"), (8, None))]
+    rows, rejects = read(jsonl(tmp_path, *nested), id="product.id", title="product.name")
+    assert rows == [(1, "7", "Cot")]
+    assert [(bad.line, bad.reason) for bad in rejects] == [(2, NO_TITLE)]
+
+
 FEATURES = {
     "price": DenseColumn(kind="dense"),
     "about": CategoricalColumn(kind="categorical", column="About"),

@@ -135,11 +135,53 @@ def test_json_lines_may_hold_lists_of_categories(tmp_path: Path) -> None:
 
 
 def test_json_lines_without_the_column_are_all_rejects(tmp_path: Path) -> None:
-    (tmp_path / "shop.jsonl").write_text('{"title": "Bed"}\n{"title": "Bib", "tags": "a"}\n')
+    (tmp_path / "shop.jsonl").write_text('{"title": "Bed"}\n{"title": "Bib", "size": 1}\n')
     rows, rejects = read(tmp_path, {"format": "jsonl"}, TAGS)
     assert rows == []
-    assert {bad.reason for bad in rejects} == {"no column tags; its header is ['title']"}
+    assert {bad.reason for bad in rejects} == {"no column tags; its header is ['title', 'size']"}
     assert [bad.line for bad in rejects] == [1, 2]
+
+
+def test_a_json_object_may_lack_a_key_that_others_have(tmp_path: Path) -> None:
+    (tmp_path / "shop.jsonl").write_text('{"title": "Bed"}\n{"title": "Bib", "tags": "a"}\n')
+    rows, rejects = read(tmp_path, {"format": "jsonl"}, TAGS)
+    assert rows == [(2, ["a"], "Bib")]
+    assert rejects == [reject(1, NO_CATEGORY, b'{"title": "Bed"}\n', "shop.jsonl")]
+
+
+NESTED = [
+    {"product": {"name": "Bed", "at": {"shelf": ["a", "b"]}}},
+    {"product": {"name": "Bib", "at": None}},
+    {"product": None},
+]
+OF_PRODUCT = {
+    "source": {"columns": {"title": ["name", "product.name"]}},
+    "categories": {**TAGS, "columns": ["product.at.shelf"], "label_separator": None},
+}
+
+
+def test_json_keys_may_lie_in_objects(tmp_path: Path) -> None:
+    lines = [json.dumps(row).encode() + b"\n" for row in NESTED]
+    (tmp_path / "shop.jsonl").write_bytes(b"".join(lines))
+    source = {**OF_PRODUCT["source"], "format": "jsonl"}
+    rows, rejects = read(tmp_path, source, OF_PRODUCT["categories"])
+    assert rows == [(1, ["a", "b"], "Bed")]
+    assert [(bad.line, bad.reason) for bad in rejects] == [(2, NO_CATEGORY), (3, NO_TITLE)]
+    dotted = json.dumps({"product.name": "Cot", "product": {"name": "?", "at": {"shelf": "c"}}})
+    (tmp_path / "shop.jsonl").write_text(dotted)
+    assert read(tmp_path, source, OF_PRODUCT["categories"])[0] == [(1, ["c"], "Cot")]
+
+
+def test_parquet_columns_may_lie_in_structs(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(NESTED), tmp_path / "shop.parquet")
+    source = {**OF_PRODUCT["source"], "format": "parquet"}
+    rows, rejects = read(tmp_path, source, OF_PRODUCT["categories"])
+    assert rows == [(1, ["a", "b"], "Bed")]
+    assert [(bad.line, bad.reason) for bad in rejects] == [(2, NO_CATEGORY), (3, NO_TITLE)]
+    absent = {"columns": {"title": ["product.price"]}, "format": "parquet"}
+    assert {bad.reason for bad in read(tmp_path, absent, OF_PRODUCT["categories"])[1]} == {
+        "no column product.price; its header is ['product']"
+    }
 
 
 def test_parquet_may_hold_lists_of_categories(tmp_path: Path) -> None:
