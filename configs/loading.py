@@ -84,7 +84,9 @@ def _override(document: dict[str, Any], override: str) -> None:
     try:
         section[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise UsageError(f"--set {override}: the value is not valid YAML") from error
+        raise UsageError(
+            f"--set {override}: the value is not valid YAML; quote it, as in KEY='\",\"'"
+        ) from error
 
 
 def _first_problem(error: ValidationError) -> str:

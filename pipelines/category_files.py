@@ -19,6 +19,7 @@ from pipelines.labelled_records import is_general, read_batch, read_labelled_blo
 from pipelines.progress import ProgressLog
 from pipelines.rejects import EMPTY_FILE, REJECTED, rejects_batch
 from pipelines.tables import Block, MissingColumn, read_blocks
+from pipelines.unpacking import DamagedFile
 from transforms.categories import category_of_file
 from transforms.csv_records import EMPTY_TITLE, RejectedRow
 from transforms.title_steps import READ, REJECTS
@@ -140,19 +141,34 @@ def read_category_file(
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
     """Yield batches of `READ`, with a column a feature, and the rejects beside them.
 
-    An empty file is one reject at line 0; without the title's column every record is one.
+    An empty file is one reject at line 0; without the title's column every record is one. So is
+    what a damaged compressed file holds behind the last block that could be read.
     """
     empty = True
     try:
-        for block in _blocks(file, source, categories, features or {}):
+        for batch, rejects in _with_column(file, source, categories, features or {}):
             empty = False
-            yield read_batch(block, file.number, file.category), block.rejects
-    except MissingColumn as missing:
+            yield batch, rejects
+    except DamagedFile as error:
         empty = False
-        for block in _blocks(file, source, categories, features or {}, str(missing)):
-            yield _nothing(), block.rejects
+        reason = f"not read to its end: {error.reason}"
+        yield _nothing(), [RejectedRow(file.relative, 0, reason, b"")]
     if empty:
         yield _nothing(), [RejectedRow(file.relative, 0, EMPTY_FILE, b"")]
+
+
+def _with_column(
+    file: CategoryFile,
+    source: SourceSettings,
+    categories: CategorySettings,
+    features: Mapping[str, ColumnFeature],
+) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
+    try:
+        for block in _blocks(file, source, categories, features):
+            yield read_batch(block, file.number, file.category), block.rejects
+    except MissingColumn as missing:
+        for block in _blocks(file, source, categories, features, str(missing)):
+            yield _nothing(), block.rejects
 
 
 def first_records(

@@ -22,6 +22,7 @@ from pipelines import storage
 from pipelines.json_lines import read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from pipelines.unpacking import check_unpacks, plain_name
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
@@ -64,7 +65,7 @@ def find_dump_files(
 
     `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
     title. Raises `UsageError` where there is none, its format cannot be told, it lacks a column,
-    or nothing is in it.
+    nothing is in it, or it is compressed and damaged.
     """
     found = storage.list_files(dump)
     if not found:
@@ -83,7 +84,7 @@ def find_dump_files(
 def _format_of(name: str, settings: DumpSettings) -> Format:
     if settings.format != "auto":
         return settings.format
-    ending = "." + name.rpartition(".")[2].lower()
+    ending = "." + plain_name(name).rpartition(".")[2].lower()
     if ending not in _ENDINGS:
         raise UsageError(
             f"--dump {name}: its format cannot be told from {ending!r}; "
@@ -96,6 +97,7 @@ def _check_columns(
     file: DumpFile, settings: DumpSettings, features: Mapping[str, ColumnFeature]
 ) -> None:
     try:
+        check_unpacks(file.path)
         next(read_dump_file(file, settings, features), None)
     except MissingColumn as missing:
         keys = "dump.id, dump.title and dump.columns" if features else "dump.id and dump.title"

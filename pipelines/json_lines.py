@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import storage
 from pipelines.tables import Block, MissingColumn
+from pipelines.unpacking import open_unpacked
 from transforms.csv_records import RejectedRow
 
 NOT_JSON = "not a JSON object"
@@ -33,7 +33,7 @@ def read_json_blocks(
     value that is no text or number is null; the columns `lists` may hold lists, and are columns of
     lists where one does. With `reject` every line is a reject.
     """
-    with storage.open_input(path) as lines:
+    with open_unpacked(path) as lines:
         first, keys = 1, None
         while chunk := lines.readlines(_BLOCK_BYTES):
             rows, rejects = _objects(source, first, chunk, reject)

@@ -29,7 +29,12 @@ from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
-from pipelines.statistics import read_figures, write_seen_ngrams, write_statistics
+from pipelines.statistics import (
+    most_frequent_reason,
+    read_figures,
+    write_seen_ngrams,
+    write_statistics,
+)
 from pipelines.write_examples import SEEN, WriteExamples
 from transforms.seen_ngrams import MergeSeen
 from transforms.title_steps import (
@@ -77,9 +82,11 @@ def preprocess(
             build(pipeline, files, settings, work, log, learned, cache)
         figures = {"files": len(files), **taken, "bytes": size, **read_figures(f"{work}/stats")}
         if not figures["examples"]:
+            why = most_frequent_reason(f"{work}/stats")
             raise UsageError(
-                f"--input {input_root}: none of {figures['records']} records became an example; "
-                "see why under rejected/ after correcting source.columns, or name another folder"
+                f"--input {input_root}: none of {figures['records']} records became an example"
+                + (f" (most often: {why})" if why else "")
+                + "; correct source or categories in the config, or name another folder"
             )
         return figures
 

@@ -111,6 +111,13 @@ def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
     storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip.compress(bits, 1, mtime=0))
 
 
+def most_frequent_reason(folder: str) -> str | None:
+    """Return why most rejects of a `stats` folder were rejected; None where there were none."""
+    text = storage.read_bytes(f"{folder}/rejected.csv").decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    return max(rows, key=lambda row: int(row["records"]))["reason"] if rows else None
+
+
 def read_ngram_rows(folder: str, buckets: int) -> np.ndarray:
     """Return the row of each n-gram bucket that occurs in training, int32 [buckets]; else 0."""
     bits = gzip.decompress(storage.read_bytes(f"{folder}/{SEEN_NGRAMS}"))

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import storage
+from pipelines.unpacking import open_unpacked
 from transforms.csv_records import (
     NOT_DECODABLE,
     NUL_BYTE,
@@ -116,7 +116,7 @@ def open_text(path: str, declared: str) -> Iterator[tuple[io.TextIOWrapper, str]
 
     Bytes that are no character become lone surrogates, of which `bytes_of` makes bytes again.
     """
-    with storage.open_input(path) as raw:
+    with open_unpacked(path) as raw:
         encoding, unmarked = _encoding(raw, declared)
         errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
         yield io.TextIOWrapper(raw, encoding, errors=errors, newline=""), unmarked

@@ -1,4 +1,4 @@
-"""Word vectors from a file: GloVe's text, or word2vec's text or binary; plain or gzipped.
+"""Word vectors from a file: GloVe's text, or word2vec's text or binary; plain or compressed.
 
 Only the vectors of the words that are asked for are kept; the rest is checked for its form and
 passed over, so that a file of any size can be read.
@@ -6,23 +6,20 @@ passed over, so that a file of any size can be read.
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines.unpacking import open_unpacked
 
 Format = Literal["glove", "word2vec_text", "word2vec_binary"]
 Row = tuple[int, bytes, bytes]  # line or word number from 1, the word, its numbers as they stand
 
 _NUMBERS = b"0123456789.eE+- "
-_GZIP = b"\x1f\x8b"
 _BLOCK, _LONGEST_WORD = 1 << 20, 4096
 _NOTED = 1000  # rows from one note of progress to the next
 
@@ -78,7 +75,7 @@ def read_vectors(
     ids = {word: number for number, word in enumerate(words, first_id)}
     found: dict[int, np.ndarray] = {}
     try:
-        with storage.open_input(path) as raw, _unzipped(raw) as file:
+        with open_unpacked(path) as file:
             source = _Source(path, file, width, key)
             binary, rows = _rows(source, form)
             for number, word, numbers in rows:
@@ -86,17 +83,11 @@ def read_vectors(
                     on_progress(_NOTED)
                 if (row := ids.get(word)) is not None and row not in found:
                     found[row] = _values(source, number, numbers, binary)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise UsageError(f"{path}: cannot be read ({reason}); name a file of vectors") from error
     values = np.stack(list(found.values())) if found else np.empty((0, width), np.float32)
     return WordVectors(np.array(list(found), np.int64), values, len(words))
-
-
-def _unzipped(raw: io.BufferedReader) -> io.BufferedReader:
-    if raw.peek(2)[:2] == _GZIP:
-        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), _BLOCK)
-    return io.BufferedReader(cast(io.RawIOBase, raw), _BLOCK)
 
 
 def _rows(source: _Source, form: Literal["auto"] | Format) -> tuple[bool, Iterator[Row]]:

@@ -1,0 +1,82 @@
+"""Read files that may be compressed as what is in them: gzip, bzip2 and xz, told by their bytes."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from configs.errors import UsageError
+from pipelines import storage
+
+ENDINGS = (".gz", ".bz2", ".xz")
+_BLOCK = 1 << 20
+_KINDS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+}
+_LONGEST = max(map(len, _KINDS))
+
+
+class DamagedFile(UsageError):
+    """A compressed file that cannot be read to its end; `reason` says why, without its path."""
+
+    def __init__(self, path: str, error: Exception) -> None:
+        self.reason = f"the compressed file is damaged ({error})"
+        super().__init__(f"{path}: {self.reason}; get it again")
+
+
+def open_unpacked(path: str) -> io.BufferedReader:
+    """Open a file for reading the bytes in it; reading raises `DamagedFile` at the damaged place.
+
+    What stands before that has been read then.
+    """
+    raw = storage.open_input(path)
+    start = raw.peek(_LONGEST)[:_LONGEST]
+    unpack = next((kind for mark, kind in _KINDS.items() if start.startswith(mark)), None)
+    if unpack is None:
+        return raw
+    return io.BufferedReader(_Unpacked(path, raw, unpack(raw)), _BLOCK)
+
+
+def check_unpacks(path: str) -> None:
+    """Raise `DamagedFile` unless a compressed file can be read to its end; others are not read."""
+    with open_unpacked(path) as file:
+        while isinstance(file.raw, _Unpacked) and file.read(_BLOCK):
+            pass
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name without the ending that says how it is compressed."""
+    return next((name[: -len(end)] for end in ENDINGS if name.lower().endswith(end)), name)
+
+
+class _Unpacked(io.RawIOBase):
+    """What is in a compressed file; closes the file as well."""
+
+    def __init__(self, path: str, raw: io.BufferedReader, inside: Any) -> None:
+        self._path, self._raw, self._inside = path, raw, inside
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            found = self._inside.read(len(buffer))
+        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # it is the disk's, then
+                raise
+            raise DamagedFile(self._path, error) from error
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._inside.close()
+            self._raw.close()
+        super().close()
