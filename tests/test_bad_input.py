@@ -80,6 +80,9 @@ def test_files_with_nothing_in_them_stop_the_command(shop: Shop, tmp_path: Path)
     (tmp_path / "catalogue").mkdir()
     (tmp_path / "catalogue" / "amazon_home_bath.csv").write_bytes(b"ad\n")
     one_line(shop("preprocess", "--input", tmp_path / "catalogue"), "0 records")
+    (tmp_path / "catalogue" / "amazon_home_bath.csv").write_bytes(b"name\nlamp\n\0\n")
+    said = shop("preprocess", "--input", tmp_path / "catalogue")
+    one_line(said, "none of 2 records", "most often: no column ad", "its header is ['name']")
     _nothing_finished(shop)
 
 
