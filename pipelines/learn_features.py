@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import apache_beam as beam
+import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
 from configs.settings import Settings
@@ -82,7 +83,9 @@ class MakeFeatures(beam.PTransform):
                 tft_beam.AnalyzeDataset(self._preprocessing_fn)
             )
             transform_fn | "Write the transform function" >> tft_beam.WriteTransformFn(self._folder)
-            rows = titles | "Take the texts" >> beam.Map(part_batch, list(self._columns))
+            rows = titles | "Take the texts" >> beam.Map(
+                part_batch, list(self._columns)
+            ).with_output_types(pa.RecordBatch)
             transformed, _ = ((rows, text_config(self._columns)), transform_fn) | "Apply" >> (
                 tft_beam.TransformDataset(output_record_batches=True)
             )

@@ -130,7 +130,8 @@ class DistinctTitles(beam.PTransform):
             | "Cut into parts by key"
             >> beam.FlatMap(cut_by_key, self._parts).with_output_types(pair)
             | "Group the parts" >> beam.GroupByKey()
-            | "Keep one of each" >> beam.ParDo(_FinishPart()).with_outputs(STATS, main="titles")
+            | "Keep one of each"
+            >> beam.ParDo(_FinishPart()).with_output_types(pair).with_outputs(STATS, main="titles")
         )
 
 
