@@ -29,6 +29,10 @@ from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
 
+_LEAST_SHARDS, _MOST_SHARDS = 32, 100_000
+_SHARD_BYTES = 10 << 20  # of input; a step holds a few times fifty that of each shard in work
+_RECORD_BYTES = 100
+
 
 class TextSettings(Section):
     """Cleaning: lower case, then `replace` (RE2 patterns), trim, single letters, spaces."""
@@ -117,16 +121,36 @@ class ObjectiveSettings(Section):
 class PreprocessSettings(Section):
     """Shape of the output of preprocessing and of the batches that flow through it.
 
-    `rows`: for a quick run, about how many records to take: the first ones of each file, the same
+    `num_shards`: of each objective and split; none: 32, doubled until a shard comes from 10 MiB of
+    input at most. Steps hold a few shards in memory at once, so that memory stays the same.
+    `batch_rows`: of a step; none: 32,768, or up to 131,072 with more shards, so that what a batch
+    has of each is not too small. `rows`: for a quick run, about how many records to take: the first ones of each file, the same
     number of each, and one at least; none: all. `incremental` keeps what was made of each file
     beside the runs, and reads only files that are new or changed; not with `rows`.
     """
 
     rows: Count | None = None
-    num_shards: Annotated[int, Field(ge=1, le=100_000)] = 32
-    batch_rows: Count = 32_768
+    num_shards: Annotated[int, Field(ge=1, le=_MOST_SHARDS)] | None = None
+    batch_rows: Count | None = None
     compression_level: Annotated[int, Field(ge=0, le=3)] = 1
     incremental: bool = False
+
+    def shards_of(self, size: int) -> int:
+        """Return how many shards to make of an input of so many bytes.
+
+        >>> [PreprocessSettings().shards_of(mebibytes << 20) for mebibytes in (1, 320, 321, 3200)]
+        [32, 32, 64, 512]
+        """
+        if self.num_shards is not None:
+            return self.num_shards
+        if self.rows is not None:
+            size = min(size, self.rows * _RECORD_BYTES)
+        wanted = -(-size // (_LEAST_SHARDS * _SHARD_BYTES))
+        return min(_LEAST_SHARDS << max(0, wanted - 1).bit_length(), _MOST_SHARDS)
+
+    def batch_rows_of(self, shards: int) -> int:
+        """Return how many rows to put into a batch that is cut into so many shards."""
+        return self.batch_rows or min(max(32_768, 1_024 * shards), 131_072)
 
 
 class EvaluationSettings(Section):

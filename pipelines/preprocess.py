@@ -62,7 +62,7 @@ def preprocess(
     options = pipeline_options(settings.pipeline, beam_arguments)
     check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
     files, input_fingerprint, size = find_category_files(input_root, settings)
-    cache = _cache(settings, artifacts)
+    cache, shards = _cache(settings, artifacts), settings.preprocess.shards_of(size)
     folders = {
         "tfrecords": artifacts.tfrecords,
         "transform_fn": artifacts.transform_fn,
@@ -79,7 +79,7 @@ def preprocess(
             show_progress("preprocess", log, {}),
             running(options, settings.pipeline, work) as pipeline,
         ):
-            build(pipeline, files, settings, work, log, learned, cache)
+            build(pipeline, files, settings, shards, work, log, learned, cache)
         figures = {"files": len(files), **taken, "bytes": size, **read_figures(f"{work}/stats")}
         if not figures["examples"]:
             why = most_frequent_reason(f"{work}/stats")
@@ -120,12 +120,12 @@ def plan_preprocess(
 
     options = dry_run_options(pipeline_options(settings.pipeline, beam_arguments))
     check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
-    files, _, _ = find_category_files(input_root, settings)
+    files, _, size = find_category_files(input_root, settings)
     work = f"{artifacts.work}/preprocess"
     pipeline = beam.Pipeline(options=options)
     learned = (f"{work}/transform_fn", TEMPORARY)
-    cache = _cache(settings, artifacts)
-    build(pipeline, files, settings, work, ProgressLog(), learned, cache)
+    cache, shards = _cache(settings, artifacts), settings.preprocess.shards_of(size)
+    build(pipeline, files, settings, shards, work, ProgressLog(), learned, cache)
     return write_job(pipeline, folder)
 
 
@@ -167,6 +167,7 @@ def build(
     pipeline: beam.Pipeline,
     files: Sequence[CategoryFile],
     settings: Settings,
+    shards: int,
     work: str,
     log: ProgressLog,
     learned: tuple[str, str],
@@ -176,9 +177,8 @@ def build(
 
     `cache` says where what earlier runs made of files and parts is, and is put.
     """
-    shards = settings.preprocess.num_shards
     if cache is None:
-        cleaned, rejects, read = _read_and_clean(pipeline, files, settings, log)
+        cleaned, rejects, read = _read_and_clean(pipeline, files, settings, shards, log)
     else:
         cleaned, rejects, read = _read_or_take(pipeline, files, settings, log, cache.cleaned_files)
     distinct = cleaned | "Keep distinct titles" >> DistinctTitles(shards)
@@ -191,7 +191,7 @@ def build(
         settings, *learned
     )
     written = transformed | "Write the examples" >> WriteExamples(
-        settings, taxonomy, f"{work}/tfrecords", log
+        settings, shards, taxonomy, f"{work}/tfrecords", log
     )
     (
         written[SEEN]
@@ -232,7 +232,11 @@ _Read = tuple[beam.PCollection, beam.PCollection, beam.PCollection]
 
 
 def _read_and_clean(
-    pipeline: beam.Pipeline, files: Sequence[CategoryFile], settings: Settings, log: ProgressLog
+    pipeline: beam.Pipeline,
+    files: Sequence[CategoryFile],
+    settings: Settings,
+    shards: int,
+    log: ProgressLog,
 ) -> _Read:
     """Return batches of `CLEANED`, of `REJECTED`, and counters of what was read."""
     read = (
@@ -249,7 +253,7 @@ def _read_and_clean(
         )
     )
     cleaned = read.read | "Clean the titles" >> CleanTitles(
-        settings.text, settings.split.key, settings.preprocess.batch_rows
+        settings.text, settings.split.key, settings.preprocess.batch_rows_of(shards)
     )
     sources = [file.relative for file in files]
     rejects = (

@@ -31,7 +31,12 @@ class WriteExamples(beam.PTransform):
     """
 
     def __init__(
-        self, settings: Settings, taxonomy: beam.PCollection, folder: str, log: ProgressLog
+        self,
+        settings: Settings,
+        shards: int,
+        taxonomy: beam.PCollection,
+        folder: str,
+        log: ProgressLog,
     ) -> None:
         super().__init__()
         split, exclusive = settings.split, settings.objectives.exclusive
@@ -43,7 +48,7 @@ class WriteExamples(beam.PTransform):
             tuple(outputs_of(settings.features.columns)),
         )
         self._taxonomy, self._folder, self._log = taxonomy, folder, log
-        self._of = settings.preprocess.num_shards
+        self._of = shards
         self._compression_level = settings.preprocess.compression_level
         self._buckets = settings.features.ngrams.buckets
 

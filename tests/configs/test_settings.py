@@ -9,6 +9,7 @@ from configs.categories import CategorySettings, Replacement
 from configs.settings import (
     DumpSettings,
     NgramSettings,
+    PreprocessSettings,
     Settings,
     SourceSettings,
     SplitSettings,
@@ -95,3 +96,27 @@ def test_a_level_must_be_one_that_the_categories_have() -> None:
 def test_a_table_is_named_by_a_plain_word() -> None:
     with pytest.raises(ValidationError, match="labels_table"):
         StoreSettings(labels_table="labels; DROP TABLE x")
+
+
+def test_shards_double_with_the_input_unless_their_number_is_set() -> None:
+    of = PreprocessSettings().shards_of
+    assert [of(0), of(1), of(320 << 20), of((320 << 20) + 1), of(2_640_000_000)] == [
+        32,
+        32,
+        32,
+        64,
+        256,
+    ]
+    assert of(1 << 60) == 100_000
+    assert PreprocessSettings(num_shards=7).shards_of(1 << 40) == 7
+
+
+def test_shards_of_a_quick_run_are_those_of_the_rows_taken() -> None:
+    assert PreprocessSettings(rows=1_000).shards_of(1 << 40) == 32
+    assert PreprocessSettings(rows=1 << 40).shards_of(2_640_000_000) == 256
+
+
+def test_a_batch_grows_with_the_shards_it_is_cut_into_unless_its_rows_are_set() -> None:
+    of = PreprocessSettings().batch_rows_of
+    assert [of(2), of(32), of(64), of(256)] == [32_768, 32_768, 65_536, 131_072]
+    assert PreprocessSettings(batch_rows=100).batch_rows_of(256) == 100

@@ -5,15 +5,21 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.coders import Coder
 from chain import contents, examples, open_shop
 
 from configs.artifacts import RunArtifacts
 from configs.settings import Settings
+from pipelines.category_files import find_category_files
+from pipelines.preprocess import build
+from pipelines.progress import ProgressLog
 from pipelines.spill import Spill, spilling
 from transforms.batches import RecordBatchCoder
 
+TEXTS = "Make features/Take the texts"
 BATCH = pa.RecordBatch.from_pydict({"text": ["wrist watch", "bath towel"] * 500})
 
 
@@ -54,6 +60,30 @@ def test_the_same_examples_come_from_memory_and_from_disk(
         said = shop("preprocess", "--input", tiny_catalogue, run_id=name, sets=sets)
         assert said.status == 0, said.err
     assert _records(shop.at("disk")) == _records(shop.at("memory"))
+
+
+@pytest.mark.parametrize("step", ["Keep distinct titles/Keep one of each/", TEXTS])
+def test_titles_pass_between_steps_as_batches_that_can_lie_on_disk(
+    step: str, tiny_settings: Settings, tiny_catalogue: Path, tmp_path: Path
+) -> None:
+    coders = _coders(tiny_settings, tiny_catalogue, tmp_path)
+    of_step = [coder for name, coder in coders if name.startswith(step)]
+    assert any(isinstance(coder, RecordBatchCoder) for coder in of_step)
+
+
+def _coders(settings: Settings, catalogue: Path, folder: Path) -> list[tuple[str, Coder]]:
+    """Return for each output of each step, by its label, the coder of its elements or values."""
+    files, _, _ = find_category_files(str(catalogue), settings)
+    learned = (f"{folder}/transform_fn", f"{folder}/tft")
+    pipeline = beam.Pipeline()
+    build(pipeline, files, settings, 2, str(folder), ProgressLog(), learned)
+    proto, context = pipeline.to_runner_api(return_context=True)
+    coders = []
+    for step in proto.components.transforms.values():
+        for output in step.outputs.values():
+            coder = context.coders[proto.components.pcollections[output].coder_id]
+            coders.append((step.unique_name, coder.value_coder() if coder.is_kv_coder() else coder))
+    return coders
 
 
 def _records(artifacts: RunArtifacts) -> dict[str, bytes]:
