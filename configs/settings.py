@@ -124,9 +124,10 @@ class PreprocessSettings(Section):
     `num_shards`: of each objective and split; none: 32, doubled until a shard comes from 10 MiB of
     input at most. Steps hold a few shards in memory at once, so that memory stays the same.
     `batch_rows`: of a step; none: 32,768, or up to 131,072 with more shards, so that what a batch
-    has of each is not too small. `rows`: for a quick run, about how many records to take: the first ones of each file, the same
-    number of each, and one at least; none: all. `incremental` keeps what was made of each file
-    beside the runs, and reads only files that are new or changed; not with `rows`.
+    has of each is not too small. `rows`: for a quick run, about how many records to take: the
+    first ones of each file, the same number of each, and one at least; none: all. `incremental`
+    keeps what was made of each file beside the runs, and reads only files that are new or changed;
+    not with `rows`.
     """
 
     rows: Count | None = None
