@@ -28,14 +28,14 @@ PINS := awk -v names="$$names" -v only="$${only:-1}" \
 	/^[^ \#]/ { split($$0, part, "=="); on = ((part[1] in want) == only) } on' requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo flink flink-demo flink-lock prism test retest lint bench airflow lock clean
+.PHONY: help demo flink flink-demo flink-lock prism test test-systems retest lint bench airflow lock clean
 
 ifneq ($(and $(filter bench,$(MAKECMDGOALS)),$(if $(INPUT),,missing)),)
 $(error bench needs a folder of category files: make bench INPUT=DIR [ROWS=N])
 endif
 
 help: ## say what there is
-	@awk -F ' ## ' '/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' ## ' '/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## write a sample catalogue, learn from it, label a dump, show the table
 	@echo "Running the whole chain on a sample catalogue in $(DEMO)"
@@ -59,11 +59,18 @@ prism: ## build Beam's runner Prism into cluster/target (needs Go)
 flink-lock: $(VENV)/.installed ## pin the jars of cluster/pom.xml anew
 	@$(BIN)/python -m cluster --lock
 
-test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests
-	@echo "Running the tests ($(TEST_WORKERS) processes)"
-	@$(BIN)/python -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+# A file is one worker's from its first test to its last: what its tests share is made once.
+PYTEST = $(BIN)/python -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-retest: $(VENV)/.installed ## run again, one after the other, the tests that failed last
+test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests, but for those of whole systems
+	@echo "Running the tests ($(TEST_WORKERS) processes)"
+	@$(PYTEST) -m 'not system'
+
+test-systems: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests of whole systems: scheduler, Flink, buckets, real data
+	@echo "Running the tests of whole systems ($(TEST_WORKERS) processes)"
+	@$(PYTEST) -m system
+
+retest: $(VENV)/.installed ## run again, one after the other, the tests of either kind that failed last
 	@$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
 lint: $(VENV)/.installed ## check style and types: ruff, mypy

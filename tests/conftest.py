@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clusters import flink_cluster
+from tiny_shop import preprocessed_shop, trained_shop
 
 from aisle.quiet import set_environment
 from cluster.flink import FlinkCluster
 from configs.loading import load_settings
 from configs.settings import Settings
+
+__all__ = ["preprocessed_shop", "trained_shop"]
 
 set_environment()
 
@@ -34,6 +38,12 @@ THINGS = {
 }
 BRANDS = ["Acme", "Norvik", "Élan", "B&W", "Ōsaka", "Tri-Star"]
 COLOURS = ["black", "RED", "Sky Blue", "white/grey", "olive | green"]
+
+
+def pytest_collection_finish() -> None:
+    """Set apart what the imports made: each stage ends with a full collection, which read it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from chain import Shop, aisle, answers, examples, one_line, open_shop, predictions, write_dump
-from gcs_server import read_only_server, speaking_to
+from chain import Shop, answers, examples, one_line, open_shop, predictions, write_dump
 
 from configs.settings import Settings
 from pipelines import storage
+
+pytestmark = pytest.mark.system
 
 PRODUCTS = [("p1", "Acme wrist watch - black"), ("p2", "bath towel | RED"), ("p3", "gold ring")]
 
@@ -182,23 +183,3 @@ def test_a_search_in_a_bucket_goes_on_with_more_trials(there: Shop, walked: dict
 def test_a_store_in_a_bucket_is_refused(there: Shop, walked: dict, bucket: str) -> None:
     said = there("write-labels", "--dump-id", "night", "--store", f"sqlite:///{bucket}/labels.db")
     one_line(said, "not a file on this machine", "store.url")
-
-
-@pytest.mark.parametrize("command", ["preprocess", "train", "evaluate"])
-def test_a_bucket_that_is_not_there(here: Shop, tiny_catalogue: Path, bucket: str, command) -> None:
-    lost = Shop(here.config, "gs://none/out")  # type: ignore[arg-type]
-    options = ["--input", tiny_catalogue] if command == "preprocess" else []
-    one_line(lost(command, *options), "gs://none/out", "no bucket 'none'", "--prefix")
-
-
-def test_an_input_that_is_not_there(here: Shop, bucket: str) -> None:
-    one_line(here("preprocess", "--input", "gs://none/catalogue"), "no bucket 'none'", "--input")
-    one_line(here("preprocess", "--input", f"{bucket}/nowhere"), "no file matches", "--input")
-    one_line(aisle("train", "--config", f"{bucket}/no.yaml"), "cannot be read", "--config")
-
-
-def test_a_bucket_that_may_not_be_written(here: Shop, tiny_catalogue: Path, bucket: str) -> None:
-    shut = Shop(here.config, "gs://public/out")  # type: ignore[arg-type]
-    with read_only_server() as address, speaking_to(address):
-        said = shut("preprocess", "--input", tiny_catalogue)
-    one_line(said, "gs://public/out", "may not", "--prefix")

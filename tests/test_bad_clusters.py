@@ -49,6 +49,7 @@ def test_no_prism_at_the_place(shop: Shop, tiny_catalogue: Path, tmp_path: Path)
     one_line(said, nothing, "no such file", "make prism")
 
 
+@pytest.mark.system
 def test_no_flink_behind_the_job_server(
     shop: Shop, tiny_catalogue: Path, flink: FlinkCluster
 ) -> None:
@@ -57,12 +58,14 @@ def test_no_flink_behind_the_job_server(
     one_line(said, master, "Flink does not answer there")
 
 
+@pytest.mark.system
 def test_no_workers_at_the_address(shop: Shop, tiny_catalogue: Path, flink: FlinkCluster) -> None:
     nobody = f"--environment_config={HOST}:{free_ports(1)[0]}"
     said = preprocess(shop, tiny_catalogue, *flink.options(), nobody)
     one_line(said, nobody, "no Python workers answer there", "pipelines.worker_pool")
 
 
+@pytest.mark.system
 def test_a_worker_without_the_package(
     shop: Shop, tiny_catalogue: Path, flink: FlinkCluster, tmp_path: Path
 ) -> None:
@@ -72,6 +75,7 @@ def test_a_worker_without_the_package(
     one_line(said, lacking, "lack the package", "install Aisle")
 
 
+@pytest.mark.system
 def test_a_task_manager_with_too_little_memory(
     shop: Shop, tiny_catalogue: Path, flink: FlinkCluster, tmp_path: Path
 ) -> None:

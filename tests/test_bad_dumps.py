@@ -9,20 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chain import Said, Shop, one_line, open_shop, predictions
-
-from configs.settings import Settings
+from chain import Said, Shop, one_line, predictions
+from tiny_shop import OpenShop
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
+def shop(trained_shop: OpenShop) -> Shop:
     """A shop with a trained model."""
-    shop = open_shop(tmp_path_factory.mktemp("dumps"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
-    assert shop("train").status == 0
-    return shop
+    return trained_shop("dumps")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from chain import Said, Shop, aisle, examples, one_line, open_shop, write_dump
+from tiny_shop import OpenShop
 
 from configs.settings import Settings
 
@@ -240,9 +241,9 @@ def test_the_refusal_is_one_line_in_a_process_of_its_own(shop: Shop, tmp_path: P
 
 
 def test_a_refused_rerun_leaves_the_finished_run_as_it_was(
-    shop: Shop, tiny_catalogue: Path, tmp_path: Path
+    preprocessed_shop: OpenShop, tmp_path: Path
 ) -> None:
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+    shop = preprocessed_shop("refused")
     before = examples(shop.at())
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "amazon_home_bath.csv").write_bytes(b"ad\nbath one\n")

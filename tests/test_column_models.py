@@ -96,8 +96,19 @@ def preprocessed(root: Path, settings: Settings) -> Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Shop:
+def examples(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Shop:
+    """A shop whose examples are written, and nothing more."""
     return preprocessed(tmp_path_factory.mktemp("columns"), settings)
+
+
+def copy_of(shop: Shop, root: Path) -> Shop:
+    shutil.copytree(shop.config.parent, root)
+    return Shop(root / shop.config.name, root / shop.prefix.name)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, examples: Shop) -> Shop:
+    return copy_of(examples, tmp_path_factory.mktemp("models") / "shop")
 
 
 def trained(shop: Shop, model: str, *more: str) -> Said:
@@ -126,10 +137,10 @@ def test_a_model_sees_only_the_columns_that_it_is_let(shop: Shop) -> None:
 
 
 def test_an_export_alone_answers_as_it_does_for_the_examples(
-    tmp_path: Path, settings: Settings
+    tmp_path: Path, examples: Shop
 ) -> None:
     """One path: raw titles and columns in, with everything but the export deleted."""
-    shop = preprocessed(tmp_path / "alone", settings)
+    shop = copy_of(examples, tmp_path / "alone")
     said = trained(shop, "wide_deep")
     files = shard_files(shop.at(), "test")
     (serialised,) = read_examples(files, None, batch_size=10_000)

@@ -8,22 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chain import Shop, one_line, open_shop
+from chain import Shop, one_line
 from sklearn import metrics as sk
+from tiny_shop import OpenShop
 
-from configs.settings import Settings
 from trainer.calibrate import BOUNDS, tempered
 
 CNN = ["training.model=cnn", "models.cnn.epochs=2"]
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
+def shop(trained_shop: OpenShop) -> Shop:
     """A shop with two models that are trained and evaluated."""
-    shop = open_shop(tmp_path_factory.mktemp("pages"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+    shop = trained_shop("pages")
     for sets in ([], CNN):
         assert shop("train", sets=sets).status == 0
         said = shop("evaluate", sets=sets)

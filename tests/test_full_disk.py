@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chain import Shop, answers, examples, one_line, open_shop, predictions, write_dump
+from chain import Shop, answers, examples, one_line, predictions, write_dump
 from full_disks import fill, mounted
+from tiny_shop import OpenShop
 
 from configs.errors import UsageError
-from configs.settings import Settings
 from pipelines.stage import require_manifest
 
 FULL = os.strerror(errno.ENOSPC)
@@ -31,12 +31,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def roomy(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> tuple[Shop, Path]:
+def roomy(trained_shop: OpenShop, tiny_catalogue: Path) -> tuple[Shop, Path]:
     """A shop on a disk with room, walked to the predictions, and its dump."""
-    root = tmp_path_factory.mktemp("roomy")
-    shop, dump = open_shop(root, tiny_settings), write_dump(root / "dump.csv", PRODUCTS)
+    shop = trained_shop("roomy")
+    dump = write_dump(shop.config.parent / "dump.csv", PRODUCTS)
     said = shop("run", "--input", tiny_catalogue, "--dump", dump, "--dump-id", "night")
     assert said.status == 0, said.err
     return shop, dump

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from chain import Shop, open_shop, predictions, write_dump
-
-from configs.settings import Settings
+from chain import Shop, predictions, write_dump
+from tiny_shop import OpenShop
 
 TITLES = [f"Acme {what} model {n}" for n in range(20) for what in ("wrist watch", "bath towel")]
 NEW = ["gold ring, silver", "bike helmet", "smart bulb 7"]
@@ -17,13 +16,8 @@ ON = "dump.reuse_scores=true"
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
-    shop = open_shop(tmp_path_factory.mktemp("shop"), tiny_settings)
-    for command in (("preprocess", "--input", tiny_catalogue), ("train",)):
-        said = shop(*command)
-        assert said.status == 0, said.err
+def shop(trained_shop: OpenShop) -> Shop:
+    shop = trained_shop("known")
     said = _predict(shop, "first", TITLES, ON)
     assert said["scored_before"] == 0
     return shop

@@ -22,7 +22,10 @@ from chain import CONFIGS, Said, Shop
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "amazon_ads_2019.tar.xz"
 
-pytestmark = pytest.mark.skipif(not ARCHIVE.exists(), reason=f"{ARCHIVE} is not there")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not ARCHIVE.exists(), reason=f"{ARCHIVE} is not there"),
+]
 
 FIELD = r'(?:"(?:[^"]++|"")*+"|(?!")[^,\r\n]*+)'
 RECORD = re.compile(rf"({FIELD}(?:,{FIELD})*+)(\r\n|\n|\r|\Z)")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chain import Shop, open_shop
+from chain import Shop
 from sklearn import metrics as sk
+from tiny_shop import OpenShop
 
-from configs.settings import Settings, TrainingSettings
+from configs.settings import TrainingSettings
 
 pytestmark = pytest.mark.skipif(
     "objectives" not in TrainingSettings.model_fields, reason="the trainer has one objective only"
@@ -19,11 +20,8 @@ SETS = ["training.objectives=[rule_based]", "models.bag_of_ngrams.epochs=4"]
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
-    shop = open_shop(tmp_path_factory.mktemp("labels"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+def shop(trained_shop: OpenShop) -> Shop:
+    shop = trained_shop("labels")
     assert shop("train", sets=SETS).status == 0
     return shop
 

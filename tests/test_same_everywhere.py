@@ -20,6 +20,8 @@ from cluster.flink import FlinkCluster
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 
+pytestmark = pytest.mark.system
+
 TITLES, DUMP_ROWS = 12_000, 1_000
 SETS = (
     "preprocess.num_shards=6",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chain import Shop, contents, examples, open_shop, predictions, write_dump
+from tiny_shop import OpenShop
 
 from configs.settings import Settings
 from pipelines import progress
@@ -21,13 +22,8 @@ FOUR_EPOCHS = [
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
-    """A shop whose examples are written, and nothing more."""
-    shop = open_shop(tmp_path_factory.mktemp("training"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
-    return shop
+def shop(preprocessed_shop: OpenShop) -> Shop:
+    return preprocessed_shop("training")
 
 
 def _weights(shop: Shop, model: str, run_id: str = "monday") -> list[np.ndarray]:
@@ -119,6 +115,7 @@ def test_a_checkpoint_of_other_examples_is_not_gone_on_from(
     tmp_path: Path,
     tiny_settings: Settings,
     tiny_catalogue: Path,
+    preprocessed_shop: OpenShop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed, then preprocessed anew from other files: the fit begins at the beginning."""
@@ -128,8 +125,7 @@ def test_a_checkpoint_of_other_examples_is_not_gone_on_from(
             (fewer / name).parent.mkdir(parents=True, exist_ok=True)
             (fewer / name).write_bytes(content)
     sets = FOUR_EPOCHS
-    changed, fresh = (open_shop(tmp_path / name, tiny_settings) for name in ("changed", "fresh"))
-    assert changed("preprocess", "--input", tiny_catalogue).status == 0
+    changed, fresh = preprocessed_shop("changed"), open_shop(tmp_path / "fresh", tiny_settings)
     with monkeypatch.context() as patched:
         patched.setattr(progress, "ProgressCounter", lambda: _Interrupt(600))
         assert changed("train", sets=sets).status == 130

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chain import Shop, open_shop
+from tiny_shop import made_once
 
 from configs.settings import Settings
 from transforms.titles import split_of
@@ -23,7 +24,15 @@ def written(
 
     `lone` is in the train part, `unseen` in the valid part: training never sees its label.
     """
-    root = tmp_path_factory.mktemp("written")
+    made = made_once(
+        tmp_path_factory, "written", lambda root: _write(root, tiny_settings, tiny_catalogue)
+    )
+    shop = open_shop(tmp_path_factory.mktemp("written"), tiny_settings)
+    shutil.copytree(made / "out", shop.prefix)
+    return shop
+
+
+def _write(root: Path, tiny_settings: Settings, tiny_catalogue: Path) -> None:
     catalogue = root / "catalogue"
     shutil.copytree(tiny_catalogue, catalogue)
     for category, part in (("lone", TRAIN), ("unseen", VALID)):
@@ -32,7 +41,6 @@ def written(
     shop = open_shop(root, tiny_settings)
     said = shop("preprocess", "--input", catalogue)
     assert said.status == 0, said.err
-    return shop
 
 
 def _title_in(part: int, beginning: str, settings: Settings) -> str:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from chain import on_one_and_two_devices, open_shop
+from chain import on_one_and_two_devices
 from small_models import sets
+from tiny_shop import OpenShop
 
 from configs.models import ModelSettings
-from configs.settings import Settings
 
 # One of each kind: dense gradients, a recurrent one, and each of those that step rows of a table.
 MODELS = ["cnn", "gru_1", "bow_mlp", "wide_deep", "bag_of_ngrams"]
 
 
 @pytest.fixture(scope="module")
-def histories(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> dict[str, Any]:
-    shop = open_shop(tmp_path_factory.mktemp("devices"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
+def histories(preprocessed_shop: OpenShop) -> dict[str, Any]:
+    shop = preprocessed_shop("devices")
     return on_one_and_two_devices(shop, {name: without_chance(name) for name in MODELS})
 
 

@@ -14,11 +14,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from chain import Said, Shop, one_line, open_shop
+from chain import Said, Shop, one_line
 from small_models import SHAPE, sets, small_model, small_settings
+from tiny_shop import OpenShop
 
 from configs.models import VectorSettings
-from configs.settings import Settings
 from trainer import train as stage
 from trainer.export import TitleClassifier, freeze_recurrent, save_classifier
 from trainer.models import FAMILIES
@@ -35,12 +35,8 @@ print(json.dumps([answer["probabilities"].numpy().tolist(), answer["label"].nump
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
-    shop = open_shop(tmp_path_factory.mktemp("families"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
-    return shop
+def shop(preprocessed_shop: OpenShop) -> Shop:
+    return preprocessed_shop("families")
 
 
 @pytest.fixture

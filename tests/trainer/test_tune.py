@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from chain import Said, Shop, one_line, open_shop
+from chain import Said, Shop, one_line
+from tiny_shop import OpenShop
 
 from configs.loading import load_settings
 from configs.settings import Settings
@@ -32,13 +33,9 @@ TINY = {"search": "random", "trials": 3, "epochs": 1, "ranges": RANGES}
 
 
 @pytest.fixture(scope="module")
-def shop(
-    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
-) -> Shop:
+def shop(preprocessed_shop: OpenShop) -> Shop:
     """A shop whose examples are written, in three shards, and nothing more."""
-    shop = open_shop(tmp_path_factory.mktemp("tuning"), tiny_settings)
-    assert shop("preprocess", "--input", tiny_catalogue).status == 0
-    return shop
+    return preprocessed_shop("tuning")
 
 
 def tune(shop: Shop, name: str, *options: object, sets: tuple[str, ...] = (), **own: Any) -> Said:
