@@ -223,6 +223,7 @@ def test_a_dump_without_a_column_is_refused(shop: Shop, tmp_path: Path, form: st
     one_line(said, str(path), "brand", "dump.columns")
 
 
+@pytest.mark.system
 def test_two_devices_learn_columns_as_one_does(shop: Shop) -> None:
     models = {
         name: [f"training.model={name}", f"models.{name}.epochs=2"]

@@ -11,6 +11,8 @@ from tiny_shop import OpenShop
 
 from configs.models import ModelSettings
 
+pytestmark = pytest.mark.system
+
 # One of each kind: dense gradients, a recurrent one, and each of those that step rows of a table.
 MODELS = ["cnn", "gru_1", "bow_mlp", "wide_deep", "bag_of_ngrams"]
 
