@@ -49,7 +49,7 @@ def change(folder: Path, count: int) -> None:
         raise UsageError(f"--changed {count}: expected 1 to {len(files)}, the number of files")
     for number in range(count):
         with open(files[number * len(files) // count], "ab") as file:
-            file.write(f"A title that nobody had before, number {number}\n".encode())
+            file.write(f"A title that nobody had before number {number}\n".encode())
 
 
 def run_all(source: Path, scratch: Path, config: Path, changed: int) -> dict[str, Measurement]:

@@ -48,15 +48,16 @@ class RunFailed(Exception):
     """A measured command ended with another status than 0."""
 
 
-def measure(command: Sequence[str]) -> Measurement:
+def measure(command: Sequence[str], beside: Sequence[int] = ()) -> Measurement:
     """Run `command` at the repository's root; raise `RunFailed` if it fails.
 
-    Memory is that of the process and all its descendants, sampled every 50 ms, or more rarely
-    where that would take much of a core: the sum of their proportional set sizes, so that a page
-    that several of them share counts once.
+    `beside` are ids of processes that work for it, as those of a cluster: what they and their
+    descendants take counts too. Memory is that of the process and all its descendants, sampled
+    every 50 ms, or more rarely where that would take much of a core: the sum of their proportional
+    set sizes, so that a page that several of them share counts once.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        cpu, start = _cpu_of_children(), time.perf_counter()
+        cpu, start = _cpu_of_children() + _cpu_of_trees(beside), time.perf_counter()
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -66,9 +67,10 @@ def measure(command: Sequence[str]) -> Measurement:
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
-        with _killed_on_error(process), PeakMemory(process.pid) as memory:
+        with _killed_on_error(process), PeakMemory(process.pid, *beside) as memory:
             status = process.wait()
-        seconds, cpu = time.perf_counter() - start, _cpu_of_children() - cpu
+        seconds = time.perf_counter() - start
+        cpu = _cpu_of_children() + _cpu_of_trees(beside) - cpu
         if status:
             tail = "\n".join(_text(stderr).splitlines()[-_STDERR_LINES:])
             raise RunFailed(f"{' '.join(command)} ended with status {status}:\n{tail}")
@@ -84,14 +86,14 @@ def measure_median(
 
 
 class PeakMemory:
-    """Watch a process and its descendants from a thread; `peak` is in bytes.
+    """Watch processes and their descendants from a thread; `peak` is in bytes.
 
     A process that may not be looked into, or is gone, counts as nothing.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, *pids: int) -> None:
         self.peak = 0
-        self._pid = pid
+        self._pids = pids
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -104,27 +106,24 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        try:
-            root = psutil.Process(self._pid)
-        except psutil.Error:
-            return
-        while True:
+        roots = _living(self._pids)
+        while roots:
             began = time.thread_time()
             with contextlib.suppress(psutil.Error):
-                self.peak = max(self.peak, tree_memory(root, self.peak))
+                self.peak = max(self.peak, tree_memory(roots, self.peak))
             cost = time.thread_time() - began
             wait = min(max(SAMPLE_SECONDS, cost / WATCHED_SHARE), LONGEST_WAIT_SECONDS)
             if self._done.wait(wait):
                 return
 
 
-def tree_memory(root: psutil.Process, at_least: int = 0) -> int:
-    """Return the memory of `root` and its descendants in bytes, or less than `at_least`.
+def tree_memory(roots: Sequence[psutil.Process], at_least: int = 0) -> int:
+    """Return the memory of `roots` and their descendants in bytes, or less than `at_least`.
 
     Resident size is cheap to read and never below the proportional one, which the kernel adds up
     page by page: the latter is asked for only when it could be a new peak.
     """
-    processes = [root, *root.children(recursive=True)]
+    processes = _descendants(roots)
     resident = sum(_resident(process) for process in processes)
     if resident <= at_least:
         return 0
@@ -151,6 +150,32 @@ def _killed_on_error(process: subprocess.Popen[bytes]) -> Any:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
+
+
+def _living(pids: Sequence[int]) -> list[psutil.Process]:
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(pid))
+    return found
+
+
+def _descendants(roots: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Return the processes themselves and all below them that are there now."""
+    found = []
+    for root in roots:
+        with contextlib.suppress(psutil.Error):
+            found += [root, *root.children(recursive=True)]
+    return found
+
+
+def _cpu_of_trees(pids: Sequence[int]) -> float:
+    """Return the CPU seconds so far of processes, their descendants and those that ended."""
+    seconds = 0.0
+    for process in _descendants(_living(pids)):
+        with contextlib.suppress(psutil.Error):
+            seconds += sum(process.cpu_times()[:4])
+    return seconds
 
 
 def _resident(process: psutil.Process) -> int:

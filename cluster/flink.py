@@ -33,11 +33,11 @@ _JOB_SERVER = str(Path(__file__).with_name("JobServer.java"))
 # What a task manager may take, MiB. The Python workers are processes of their own.
 TASK_MANAGER_MEMORY = {
     "task.heap": 1024,
-    "task.off-heap": 64,
+    "task.off-heap": 512,
     "framework.heap": 128,
     "framework.off-heap": 128,
     "network": 192,
-    "managed": 192,
+    "managed": 1024,
     "jvm-metaspace": 160,
     "jvm-overhead": 64,
 }
@@ -87,6 +87,11 @@ class FlinkCluster:
     @property
     def web(self) -> str:
         return f"http://{HOST}:{self._rest}"
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes that were started here; the Python workers are below them."""
+        return [process.pid for process in (*self.task_managers, *self._others)]
 
     def options(self, parallelism: int | None = None) -> list[str]:
         """Return what stands behind `--` to run a command here."""

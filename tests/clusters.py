@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cluster.flink import FlinkCluster
-from cluster.jars import HERE, find_jars
+from cluster.jars import find_jars
+from cluster.prism import find_prism
 from configs.errors import UsageError
 
 
@@ -26,9 +26,9 @@ def flink_cluster(folder: Path) -> Iterator[FlinkCluster]:
         yield cluster
 
 
-def prism_binary() -> str | None:
-    """Return the path of Prism: $AISLE_PRISM, what `make prism` built, or `prism` on the path."""
-    built = HERE / "target" / "prism"
-    return os.environ.get("AISLE_PRISM") or (
-        str(built) if built.exists() else shutil.which("prism")
-    )
+def prism_binary() -> str:
+    """Return the path of Prism; without it skip."""
+    try:
+        return find_prism()
+    except UsageError as error:
+        pytest.skip(str(error))

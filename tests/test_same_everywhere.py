@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from chain import CONFIGS, aisle, answers, contents, open_shop, predictions
 from clusters import prism_binary
 
+import benchmarks.checksums
 from cluster.flink import FlinkCluster
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
@@ -68,33 +64,13 @@ class House:
         _same_answers(self.predict(name, beam), answers(labelled))
 
 
-def checksums(artifacts: RunArtifacts) -> dict[str, object]:
-    """Return what a run left as checksums, the examples as a multiset of those of each."""
-    vocabularies = contents(f"{artifacts.transform_fn}/transform_fn/assets")
-    stats = contents(artifacts.stats)
-    rejected = contents(artifacts.rejected)
-    examples: Counter[tuple[str, str]] = Counter()
-    for name, packed in contents(artifacts.tfrecords, "*.tfrecord.gz").items():
-        kind = name.partition("-")[0]
-        examples.update((kind, record) for record in _records(gzip.decompress(packed)))
-    assert sum(examples.values()) > TITLES
-    assert vocabularies
-    assert stats
-    small = {"vocabularies": vocabularies, "stats": stats, "rejected": rejected}
-    hashed = {
-        kind: {name: hashlib.sha256(held).hexdigest() for name, held in files.items()}
-        for kind, files in small.items()
-    }
-    return {**hashed, "examples": examples}
-
-
-def _records(stream: bytes) -> Iterator[str]:
-    """Give the checksum of each record of a TFRecord stream."""
-    at = 0
-    while at < len(stream):
-        size = int(np.frombuffer(stream, "<u8", 1, at)[0])
-        yield hashlib.sha256(stream[at + 12 : at + 12 + size]).hexdigest()
-        at += 16 + size
+def checksums(artifacts: RunArtifacts) -> dict[str, dict[str, str]]:
+    """Return what a run left as checksums: there is something of every kind."""
+    found = benchmarks.checksums.checksums(artifacts)
+    examples = sum(int(told.split()[0]) for told in found["examples"].values())
+    assert examples > TITLES
+    assert all(found[kind] for kind in ("vocabularies", "stats", "rejected"))
+    return found
 
 
 def _same_answers(found: pa.Table, expected: pa.Table) -> None:
@@ -112,10 +88,7 @@ def test_two_workers_of_the_local_runner(house: House) -> None:
 
 
 def test_prism(house: House) -> None:
-    binary = prism_binary()
-    if binary is None:
-        pytest.skip("no Prism here: make prism (needs Go)")
-    house.same("prism", ["--runner=PrismRunner", f"--prism_location={binary}"])
+    house.same("prism", ["--runner=PrismRunner", f"--prism_location={prism_binary()}"])
 
 
 def test_flink_with_one_task_manager_and_with_two(house: House, flink: FlinkCluster) -> None:
