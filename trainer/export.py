@@ -75,8 +75,10 @@ class TitleClassifier(tf.Module):
         self._clean = cleaning_of(text)
         self._columns, self._read = dict(columns or {}), {**(passed_over or {}), **(columns or {})}
         self._inputs = [_TITLE, *(_spec(name, of) for name, of in self._columns.items())]
-        self.label = tf.function(self._label, input_signature=self._inputs)
-        self.score = tf.function(self._score, input_signature=self._inputs)
+        self.label = _graph(self._label, self._inputs)
+        self.score = _graph(self._score, self._inputs)
+        self.score_examples = _graph(self._score_examples, _EXAMPLES)
+        self.probabilities_of_examples = _graph(self._probabilities_of_examples, _EXAMPLES)
         setattr(self, "__call__", self.label)  # noqa: B010  so that what is loaded can be called
 
     def __call__(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -102,13 +104,11 @@ class TitleClassifier(tf.Module):
         """Return `classes` int32 [n, k], positions in `names`, and `probabilities` [n, k]."""
         return self._top(self._answer(self._logits(self._of_titles(title, columns))))
 
-    @tf.function(input_signature=_EXAMPLES)
-    def score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the same for serialised examples [n], as the shards hold them."""
-        return self._top(self.probabilities_of_examples(example)["probabilities"])
+        return self._top(self._probabilities_of_examples(example)["probabilities"])
 
-    @tf.function(input_signature=_EXAMPLES)
-    def probabilities_of_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _probabilities_of_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `probabilities` float32 [n, classes], in the order of `names`.
 
         And in that of `more_names` those of another objective, under its name, and of each level
@@ -139,7 +139,7 @@ class TitleClassifier(tf.Module):
             "probabilities_of_examples": self.probabilities_of_examples,
         }
         if self.more_names:
-            found["score_more"] = tf.function(self._score_more, input_signature=self._inputs)
+            found["score_more"] = _graph(self._score_more, self._inputs)
         return found
 
     def _of_titles(self, title: tf.Tensor, columns: Sequence[tf.Tensor]) -> Mapping[str, Any]:
@@ -174,6 +174,11 @@ class TitleClassifier(tf.Module):
     def _top(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         top = tf.math.top_k(probabilities, k=min(self._top_k, probabilities.shape[1]))
         return {"classes": top.indices, "probabilities": top.values}
+
+
+def _graph(method: Callable[..., Any], inputs: Sequence[tf.TensorSpec]) -> Any:
+    """Return a method as a graph; it has no branches, so that rewriting it would be for nothing."""
+    return tf.function(method, input_signature=inputs, autograph=False)
 
 
 def _spec(name: str, column: ColumnFeature) -> tf.TensorSpec:
