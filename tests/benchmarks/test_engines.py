@@ -18,7 +18,7 @@ from benchmarks.measure import ROOT
 from cluster.flink import FlinkCluster
 from configs.artifacts import RunArtifacts
 
-SMALL = ("preprocess.num_shards=3", "features.ngrams.buckets=5000", "source.columns.title=ad")
+SMALL = ("preprocess.num_shards=3", "features.ngrams.buckets=5000", "source.columns.title=[ad]")
 
 
 def write_shard(run: RunArtifacts, name: str, records: list[bytes]) -> None:
@@ -73,12 +73,14 @@ def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found["engines"]
 
 
+@pytest.mark.system
 def test_prism_makes_the_same_of_a_tiny_cut(catalogue: Path, config: Path) -> None:
     prism_binary()
     found = figures_of(run_engines(catalogue, config, "--engines", "fnapi", "prism"))
     assert found["prism"]["examples"] == found["fnapi"]["examples"] > 0
 
 
+@pytest.mark.system
 def test_flink_makes_the_same_of_a_tiny_cut(
     catalogue: Path, config: Path, flink: FlinkCluster
 ) -> None:
