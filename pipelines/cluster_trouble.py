@@ -32,6 +32,9 @@ _REASONS = {
     r"[Tt]oo (?:little|few) memory|Could not allocate \d+ pages": (
         f"{_SMALL} to sort; raise taskmanager.memory.managed.size {_IN_FLINK}"
     ),
+    r"fresh sort buffer. Record too large|exceeds the maximum size of a sort buffer": (
+        f"{_SMALL} to sort what a grouping takes; raise taskmanager.memory.managed.size {_IN_FLINK}"
+    ),
     r"OutOfMemoryError: Java heap space|GC overhead limit exceeded": (
         f"{_SMALL}; raise taskmanager.memory.task.heap.size {_IN_FLINK}, or make smaller parts "
         "with preprocess.num_shards"

@@ -76,20 +76,35 @@ def test_a_worker_without_the_package(
 
 
 @pytest.mark.system
+@pytest.mark.parametrize(
+    ("memory", "buckets", "option"),
+    [
+        ({"network": 4}, 5000, "taskmanager.memory.network.max"),
+        # Two MiB of bits cross a grouping, whose share is less than one.
+        ({"managed": 32}, 16_777_216, "taskmanager.memory.managed.size"),
+    ],
+)
 def test_a_task_manager_with_too_little_memory(
-    shop: Shop, tiny_catalogue: Path, flink: FlinkCluster, tmp_path: Path
+    shop: Shop,
+    tiny_catalogue: Path,
+    flink: FlinkCluster,
+    tmp_path: Path,
+    memory: dict[str, int],
+    buckets: int,
+    option: str,
 ) -> None:
     tight = FlinkCluster(
         tmp_path / "tight",
         find_jars(),
         task_managers=1,
-        memory={"network": 4},
+        memory=memory,
         settings={"restart-strategy.type": "none"},
         pool=flink.pool,
     )
     with tight:
-        said = preprocess(shop, tiny_catalogue, *tight.options())
-    one_line(said, "a task manager has too little memory", "taskmanager.memory.network.max")
+        options = ["--input", tiny_catalogue, "--", *tight.options()]
+        said = shop("preprocess", *options, sets=[f"features.ngrams.buckets={buckets}"])
+    one_line(said, "a task manager has too little memory", option)
 
 
 @contextlib.contextmanager
