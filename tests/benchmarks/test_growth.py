@@ -12,7 +12,7 @@ from benchmarks.catalogue import clean_title, labelled_files, titles
 from configs.errors import UsageError
 from configs.loading import load_settings
 
-HEADED = ["source.columns.title=ad"]
+HEADED = ["source.columns.title=[ad]"]
 
 
 def test_pieces_hold_all_titles_and_small_ones_cost_more(catalogue: Path, config: Path) -> None:
