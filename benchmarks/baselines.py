@@ -26,6 +26,7 @@ from benchmarks.command import (
     notes,
     print_json,
     scratch_folder,
+    set_options,
     show,
     take_rows,
 )
@@ -37,7 +38,7 @@ MODELS = ("logistic_regression", "linear_svm", "naive_bayes")
 def run_all(args: argparse.Namespace, folder: Path, scratch: Path) -> dict[str, Any]:
     """Preprocess, fit and score; return the figures of both."""
     level = [f"{key}.level={args.level}" for key in ("training", "objectives.exclusive")]
-    sets = [word for setting in level for word in ("--set", setting)]
+    sets = set_options(level)
     run = ["--config", str(args.config), "--prefix", str(scratch), "--run-id", RUN_ID]
     scored = ["--models", *args.models, *(["--sets"] if args.sets else [])]
     python = [sys.executable, "-m", "benchmarks.baselines_contestant"]

@@ -1,4 +1,4 @@
-"""What the three benchmarks share: their options, their scratch folder, how they end."""
+"""What the benchmarks share: their options, their scratch folder, how they end."""
 
 from __future__ import annotations
 
@@ -105,6 +105,11 @@ def aisle(
     """Return the words of an `aisle` command."""
     words = [sys.executable, "-m", "aisle", command, "--config", str(config)]
     return [*words, "--prefix", str(prefix), "--run-id", run_id, "--json", *options]
+
+
+def set_options(settings: Sequence[str]) -> list[str]:
+    """Return the words of an `aisle` command that lay values, each KEY=VALUE, over the config."""
+    return [word for setting in settings for word in ("--set", setting)]
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], as_json: bool) -> None:

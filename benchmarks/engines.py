@@ -34,6 +34,7 @@ from benchmarks.command import (
     notes,
     print_json,
     scratch_folder,
+    set_options,
     show,
     take_rows,
 )
@@ -91,7 +92,9 @@ def attempt(
 ) -> tuple[Figures, dict[str, Any]]:
     """Return the figures of one engine, or its `error`, and the checksums of what it made."""
     prefix = scratch / name
-    command = aisle("preprocess", args.config, prefix, "--input", str(folder), *_sets(args))
+    command = aisle(
+        "preprocess", args.config, prefix, "--input", str(folder), *set_options(args.set)
+    )
     try:
         with started(name, scratch / f"{name}-logs", args.task_managers) as engine:
             measured = measure([*command, "--", *engine.options], engine.pids)
@@ -104,10 +107,6 @@ def attempt(
     if not args.keep:
         shutil.rmtree(prefix)
     return figures, sums
-
-
-def _sets(args: argparse.Namespace) -> list[str]:
-    return [word for value in args.set for word in ("--set", value)]
 
 
 def exchanged(cluster: FlinkCluster) -> Figures:

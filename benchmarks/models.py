@@ -28,6 +28,7 @@ from benchmarks.command import (
     print_json,
     row_count,
     scratch_folder,
+    set_options,
     show,
     take_rows,
 )
@@ -44,7 +45,7 @@ _FEW_ROWS = 1000
 def run_all(args: argparse.Namespace, folder: Path, scratch: Path) -> dict[str, Any]:
     """Preprocess, then run the models in the order in which they were named."""
     with notes.status("preprocess"):
-        given = options(*common_sets(args))
+        given = set_options(common_sets(args))
         command = aisle("preprocess", args.config, scratch, "--input", str(folder), *given)
         preprocess = measure(command)
     examples = preprocess.figures["examples_by_split"]
@@ -71,7 +72,7 @@ def run_model(
         sets += [f"models.{name}.epochs={args.epochs}", f"models.{name}.patience={args.epochs}"]
     if args.batch_size:
         sets += [f"models.{name}.batch_size={args.batch_size}"]
-    given = options(*sets, *common_sets(args))
+    given = set_options([*sets, *common_sets(args)])
     runs = {}
     for command in ("train", "evaluate"):
         with notes.status(f"{name}: {command}"):
@@ -83,10 +84,6 @@ def common_sets(args: argparse.Namespace) -> list[str]:
     """Return what is laid over the config for every command."""
     levels = [f"{key}.level={args.level}" for key in ("training", "objectives.exclusive")]
     return [*levels, *args.set]
-
-
-def options(*sets: str) -> list[str]:
-    return [word for setting in sets for word in ("--set", setting)]
 
 
 def summarise(name: str, titles: int, train: Measurement, evaluate: Measurement) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from benchmarks.command import (
     print_json,
     row_count,
     scratch_folder,
+    set_options,
     show,
     take_rows,
 )
@@ -40,7 +41,7 @@ def run_size(
 ) -> Measurement:
     """Preprocess so many copies of `source`; what was made for it is removed again."""
     folder, prefix = scratch / "larger", scratch / "out"
-    options = [word for given in sets for word in ("--set", given)]
+    options = set_options(sets)
     try:
         with notes.status(f"writing {copies} copies"):
             enlarge(source, folder, copies)

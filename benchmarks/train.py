@@ -28,6 +28,7 @@ from benchmarks.command import (
     notes,
     print_json,
     scratch_folder,
+    set_options,
     show,
     take_rows,
 )
@@ -39,7 +40,7 @@ Runs = dict[str, Measurement]
 def run_all(args: argparse.Namespace, folder: Path, scratch: Path) -> Runs:
     """Run both contestants, one command after the other."""
     level = [f"{key}.level={args.level}" for key in ("training", "objectives.exclusive")]
-    options = [word for setting in level for word in ("--set", setting)]
+    options = set_options(level)
     python, text = [sys.executable, "-m"], scratch / "fasttext"
     run = ["--prefix", str(scratch), "--run-id", RUN_ID]
     lines = ["--train", str(text / "train.txt"), "--test", str(text / "test.txt")]

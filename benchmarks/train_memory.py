@@ -27,6 +27,7 @@ from benchmarks.command import (
     print_json,
     row_count,
     scratch_folder,
+    set_options,
     show,
     take_rows,
 )
@@ -93,7 +94,7 @@ def linked_run(run: Path, scratch: Path, run_id: str) -> str:
 def train_on(run_id: str, args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Return the titles that a run trains on, and what training on them took."""
     counts = json.loads((scratch / "runs" / run_id / "stats" / "counts.json").read_text())
-    options = [word for setting in args.set for word in ("--set", setting)]
+    options = set_options(args.set)
     with notes.status(f"train {run_id}"):
         measured = measure(aisle("train", args.config, scratch, *options, run_id=run_id))
     return as_row(counts, measured)

@@ -34,6 +34,22 @@ def made_once(
     return folder
 
 
+def _copies(
+    tmp_path_factory: pytest.TempPathFactory,
+    made: str,
+    make: Callable[[Path], object],
+    settings: Settings,
+) -> OpenShop:
+    """Return what opens a copy of the shop that `make` writes to a folder."""
+
+    def copy(name: str) -> Shop:
+        shop = open_shop(tmp_path_factory.mktemp(name), settings)
+        shutil.copytree(made_once(tmp_path_factory, made, make) / "out", shop.prefix)
+        return shop
+
+    return copy
+
+
 def _finish(shop: Shop, command: str, *options: object) -> None:
     said = shop(command, *options)
     assert said.status == 0, said.err
@@ -48,13 +64,7 @@ def preprocessed_shop(
     def make(root: Path) -> None:
         _finish(open_shop(root, tiny_settings), "preprocess", "--input", tiny_catalogue)
 
-    def copy(name: str) -> Shop:
-        made = made_once(tmp_path_factory, "tiny-preprocessed", make)
-        shop = open_shop(tmp_path_factory.mktemp(name), tiny_settings)
-        shutil.copytree(made / "out", shop.prefix)
-        return shop
-
-    return copy
+    return _copies(tmp_path_factory, "tiny-preprocessed", make, tiny_settings)
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +80,4 @@ def trained_shop(
         _finish(shop, "train")
         shutil.move(shop.prefix, root / "out")
 
-    def copy(name: str) -> Shop:
-        made = made_once(tmp_path_factory, "tiny-trained", make)
-        shop = open_shop(tmp_path_factory.mktemp(name), tiny_settings)
-        shutil.copytree(made / "out", shop.prefix)
-        return shop
-
-    return copy
+    return _copies(tmp_path_factory, "tiny-trained", make, tiny_settings)
