@@ -7,6 +7,8 @@ import logging
 import urllib.request
 from typing import Any
 
+from airflow_dags.deployment import schedule
+
 _SECONDS = 10
 _log = logging.getLogger(__name__)
 
@@ -28,8 +30,6 @@ def tell_webhook(context: Any) -> None:
 
 def post_alert(alert: dict[str, Any]) -> None:
     """Post `alert` to `schedule.webhook`, if the config has one; log it in any case."""
-    from airflow_dags.options import schedule
-
     content = json.dumps(alert, ensure_ascii=False)
     _log.warning("alert: %s", content)
     if not (url := schedule().webhook):

@@ -17,7 +17,8 @@ from airflow.sdk import Param, dag, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_dags.commands import only_small, run_aisle
-from airflow_dags.options import CHAMPION, of_every_dag, places, schedule, shared_params
+from airflow_dags.deployment import places, schedule
+from airflow_dags.options import CHAMPION, of_every_dag, shared_params
 from pipelines import storage
 
 _log = logging.getLogger(__name__)

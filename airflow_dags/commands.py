@@ -24,7 +24,7 @@ from typing import IO, Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_dags.options import HOME, prefix, read_config
+from airflow_dags.deployment import HOME, prefix, read_config
 
 MEND = 2
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)

@@ -20,15 +20,8 @@ from airflow.sdk import Param, TriggerRule, dag, get_current_context, task, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_dags.commands import only_small, run_aisle, run_name
-from airflow_dags.options import (
-    CHAMPION,
-    FAMILIES,
-    of_every_dag,
-    places,
-    schedule,
-    shared_params,
-    wanted_models,
-)
+from airflow_dags.deployment import places, schedule, wanted_models
+from airflow_dags.options import CHAMPION, FAMILIES, of_every_dag, shared_params
 
 _log = logging.getLogger(__name__)
 

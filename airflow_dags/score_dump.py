@@ -22,15 +22,9 @@ from airflow.timetables.simple import ContinuousTimetable
 
 from airflow_dags.alerts import post_alert
 from airflow_dags.commands import only_small, run_aisle
+from airflow_dags.deployment import inbox_folder, places, schedule
 from airflow_dags.inbox import InboxSensor
-from airflow_dags.options import (
-    INBOX,
-    inbox_folder,
-    of_every_dag,
-    places,
-    schedule,
-    shared_params,
-)
+from airflow_dags.options import INBOX, of_every_dag, shared_params
 from pipelines import inbox, storage
 
 # without one, a continuous schedule gives its first two runs one and the same logical date

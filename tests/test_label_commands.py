@@ -31,7 +31,7 @@ class Office:
         import sys
 
         sys.path.insert(0, str(Path(__file__).parent / "pipelines"))
-        from test_write_labels import predict, product
+        from label_writes import predict, product
 
         rows = [product(name, label, share) for name, (label, share) in labels.items()]
         predict(self.root / "out" / "runs" / "r" / "predictions" / dump_id, rows)

@@ -8,14 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from configs.errors import UsageError
-from configs.stores import (
-    AnySink,
-    FileSettings,
-    IndexSettings,
-    QueueSettings,
-    SinkSettings,
-    shown_url,
-)
+from configs.stores import SinkSettings, shown_url
 from pipelines.sinks.schema import PROVENANCE
 
 Change = dict[str, Any]
@@ -58,22 +51,6 @@ class Sink(Protocol):
     def deliver(self, changes: Sequence[Change], place: str) -> list[Refused]: ...
 
     def close(self) -> None: ...
-
-
-def open_sink(settings: AnySink) -> Sink:
-    """Open the sink that a URL names; its client is imported only here."""
-    if isinstance(settings, QueueSettings):
-        from pipelines.sinks.queue import QueueSink
-
-        return QueueSink(settings)
-    if isinstance(settings, IndexSettings):
-        from pipelines.sinks.index import IndexSink
-
-        return IndexSink(settings)
-    assert isinstance(settings, FileSettings)
-    from pipelines.sinks.files import FileSink
-
-    return FileSink(settings)
 
 
 def name_of(settings: SinkSettings) -> str:

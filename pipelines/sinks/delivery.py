@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from configs.errors import PassingFault
-from configs.stores import AnySink
-from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names, open_sink
+from configs.stores import AnySink, FileSettings, IndexSettings, QueueSettings
+from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names
 from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.retry import RateLimit, with_retries
 from pipelines.sinks.writes import Counts
@@ -32,6 +32,22 @@ def opened(settings: Sequence[AnySink]) -> Iterator[list[Sink]]:
             sinks.append(open_sink(one))
             stack.callback(sinks[-1].close)
         yield sinks
+
+
+def open_sink(settings: AnySink) -> Sink:
+    """Open the sink that a URL names; its client is imported only here."""
+    if isinstance(settings, QueueSettings):
+        from pipelines.sinks.queue import QueueSink
+
+        return QueueSink(settings)
+    if isinstance(settings, IndexSettings):
+        from pipelines.sinks.index import IndexSink
+
+        return IndexSink(settings)
+    assert isinstance(settings, FileSettings)
+    from pipelines.sinks.files import FileSink
+
+    return FileSink(settings)
 
 
 def feed(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str, Counts]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import servers
-from test_write_labels import predict, product, write
+from label_writes import predict, product, write
 
 from configs.stores import StoreSettings
 from pipelines.sinks.engine import parse_url

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from label_writes import predict, product, write
 from test_champion import finish
-from test_write_labels import predict, product, write
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError

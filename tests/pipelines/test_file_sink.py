@@ -16,16 +16,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import servers
+from label_writes import sqlite_url, write
 from shelf import many
 from test_queue_sink import expected
-from test_write_labels import sqlite_url, write
 
 from configs.errors import PassingFault
 
 HERE = Path(__file__).parent
 WRITE_IN_A_PROCESS = """
 import json, sys
-from test_write_labels import write
+from label_writes import write
 write(sys.argv[1], sys.argv[2], batch_rows=500, sinks=[json.loads(sys.argv[3])])
 """
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import search_nodes
 import servers
+from label_writes import predict, product, sqlite_url, write
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import OpenSearchException
 from relay import relay
-from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import PassingFault
 from configs.stores import StoreSettings

@@ -20,9 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 import servers
+from label_writes import predict, product, sqlite_url, write
 from psycopg import sql
 from shelf import QUICK, Shelf, many, opened, oracle
-from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import PassingFault, UsageError
 from configs.stores import StoreSettings
@@ -31,7 +31,7 @@ from pipelines.sinks.replay import dead_letters
 HERE = Path(__file__).parent
 WRITE_IN_A_PROCESS = """
 import sys
-from test_write_labels import write
+from label_writes import write
 write(sys.argv[1], sys.argv[2], batch_rows=500, retry={"give_up_seconds": 60.0})
 """
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import servers
 import sqlalchemy as sa
+from label_writes import predict, product, sqlite_url, write
 from shelf import Shelf, many, opened, oracle
-from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import UsageError
 from pipelines.sinks.ledger import Ledger

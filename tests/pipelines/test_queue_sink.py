@@ -16,8 +16,8 @@ from typing import Any
 import pika
 import pytest
 import servers
+from label_writes import predict, product, sqlite_url, write
 from relay import relay
-from test_write_labels import predict, product, sqlite_url, write
 
 from configs.errors import PassingFault, UsageError
 from configs.stores import StoreSettings
@@ -32,7 +32,7 @@ SCHEMA = HERE.parents[1] / "docs" / "label_change.schema.json"
 QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
 PUBLISH_IN_A_PROCESS = """
 import json, sys
-from test_write_labels import write
+from label_writes import write
 write(sys.argv[1], sys.argv[2], batch_rows=500, sinks=[json.loads(sys.argv[3])])
 """
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import servers
+from label_writes import query, sqlite_url, write
 from shelf import HISTORY, many
-from test_write_labels import query, sqlite_url, write
 
 from configs.errors import PassingFault, UsageError
 from configs.loading import parse_settings, stored_at
