@@ -9,17 +9,18 @@ from pydantic import AfterValidator, Field
 from configs.section import Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+_TITLES_ENOUGH, _MOST_PASSES = 3000, 5
 
 
 class FitSettings(Section):
     """How long and in what steps any model is fitted; `patience` counts epochs without gain.
 
     `batch_size` is the most there may be in a step: a small catalogue gets smaller batches, so
-    that an epoch has some 250 steps.
+    that an epoch has some 250 steps. `epochs` may be null (see `epochs_of`).
     """
 
     batch_size: Count = 512
-    epochs: Count = 5
+    epochs: Count | None = 5
     patience: Count = 2
     learning_rate: Positive = 0.001
 
@@ -27,6 +28,10 @@ class FitSettings(Section):
     def least_length(self) -> int:
         """How many tokens `features.tokens.length` must leave of a title for the model to work."""
         return 1
+
+    def epochs_of(self, titles: int) -> int:
+        """Return `epochs`; where null one, or up to 5 until some 3,000 titles were seen."""
+        return self.epochs or min(_MOST_PASSES, max(1, -(-_TITLES_ENOUGH // titles)))
 
 
 class CnnSettings(FitSettings):
@@ -132,7 +137,7 @@ class WideDeepSettings(FitSettings):
     """
 
     batch_size: Count = 1024
-    epochs: Count = 2
+    epochs: Count | None = 2
     learning_rate: Positive = 0.05
     dense_learning_rate: Positive = 0.05
     wide_buckets: Count = 262_144
@@ -145,11 +150,12 @@ class BagOfNgramsSettings(FitSettings):
     """The flagship: a weighted mean of hashed n-gram embeddings, a hidden layer, a softmax.
 
     `learning_rate` is for the rows of the table, `dense_learning_rate` for the rest; the latter
-    falls in a line to a twentieth over the run.
+    falls in a line to a twentieth over the run. One pass is best, but for a few hundred titles:
+    `epochs` is null (see `FitSettings.epochs_of`).
     """
 
     batch_size: Count = 2048
-    epochs: Count = 1
+    epochs: Count | None = None
     patience: Count = 1
     learning_rate: Positive = 0.3
     dense_learning_rate: Positive = 0.15

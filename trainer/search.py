@@ -193,6 +193,6 @@ def _oracle(settings: Settings, space: keras_tuner.HyperParameters) -> keras_tun
 
 
 def most_epochs(settings: Settings) -> int:
-    """Return how many epochs a trial has at most, as far as the settings say."""
+    """Return how many epochs a trial has at most, as far as the settings say; if not, one."""
     family = getattr(settings.models, settings.training.model)
-    return settings.tuning.epochs or family.epochs
+    return settings.tuning.epochs or family.epochs or 1

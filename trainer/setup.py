@@ -87,13 +87,13 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         features=(*family.features, *outputs_of(columns)),
         prepare=lambda examples: family.prepare(examples, shape),
         batch_size=min(hyper.batch_size, max(_LEAST_BATCH, rows // _STEPS_WANTED)),
-        epochs=hyper.epochs,
+        epochs=hyper.epochs_of(rows),
         patience=hyper.patience,
         answers=training.answers,
         watched=training.watched,
         exclusive_share=joint.exclusive_share,
         first=joint.first,
-        pretrain_epochs=_pretrain_epochs(training, hyper),
+        pretrain_epochs=_pretrain_epochs(training, hyper.epochs_of(rows)),
         seed=training.seed,
         shuffle_buffer=training.shuffle_buffer,
         validation_rows=training.validation_rows,
@@ -122,14 +122,14 @@ def _check_abilities(settings: Settings, family: Family) -> None:
         )
 
 
-def _pretrain_epochs(training: TrainingSettings, hyper: FitSettings) -> int:
+def _pretrain_epochs(training: TrainingSettings, epochs: int) -> int:
     """Return how many epochs train one of two objectives alone; some must be left for both."""
     if len(training.objectives) < 2 or training.joint.schedule != "pretrain":
         return 0
-    if hyper.epochs <= training.joint.pretrain_epochs:
+    if epochs <= training.joint.pretrain_epochs:
         raise UsageError(
             f"training.joint.pretrain_epochs is {training.joint.pretrain_epochs}, but "
-            f"models.{training.model}.epochs is {hyper.epochs}: none is left for both objectives"
+            f"models.{training.model}.epochs is {epochs}: none is left for both objectives"
         )
     return training.joint.pretrain_epochs
 

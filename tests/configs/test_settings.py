@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from configs.categories import CategorySettings, Replacement
+from configs.models import BagOfNgramsSettings, CnnSettings, ModelSettings
 from configs.settings import (
     DumpSettings,
     NgramSettings,
@@ -120,3 +121,17 @@ def test_a_batch_grows_with_the_shards_it_is_cut_into_unless_its_rows_are_set() 
     of = PreprocessSettings().batch_rows_of
     assert [of(2), of(32), of(64), of(256)] == [32_768, 32_768, 65_536, 131_072]
     assert PreprocessSettings(batch_rows=100).batch_rows_of(256) == 100
+
+
+@pytest.mark.parametrize(
+    ("titles", "epochs"), [(1, 5), (600, 5), (601, 5), (1000, 3), (2999, 2), (3000, 1), (10**9, 1)]
+)
+def test_a_few_hundred_titles_are_seen_more_than_once(titles: int, epochs: int) -> None:
+    assert ModelSettings().bag_of_ngrams.epochs_of(titles) == epochs
+    assert CnnSettings(epochs=None).epochs_of(titles) == epochs
+
+
+@pytest.mark.parametrize("titles", [1, 1000, 10**9])
+def test_epochs_that_are_set_stay(titles: int) -> None:
+    assert BagOfNgramsSettings(epochs=1).epochs_of(titles) == 1
+    assert CnnSettings().epochs_of(titles) == 5

@@ -18,7 +18,6 @@ from trainer.optimizers import RowWiseAdagrad
 
 _WEIGHT_OF_ONE = 0.5413  # softplus(0.5413) = 1: a new n-gram weighs as much as any
 _NO_WEIGHT = 1e-3
-_SPREAD = 0.01
 
 
 class WeightedBag(layers.Layer):
@@ -34,8 +33,7 @@ class WeightedBag(layers.Layer):
 
     def build(self, _: object) -> None:
         size = int(self.rows.max(initial=0)) + 1
-        spread = keras.initializers.RandomUniform(-_SPREAD, _SPREAD)
-        self.table = self.add_weight(shape=(size, self.width), initializer=spread, name="table")
+        self.table = self.add_weight(shape=(size, self.width), initializer="zeros", name="table")
         self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
         self.row_of = self.add_weight(
             shape=self.rows.shape,
