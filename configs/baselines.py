@@ -18,7 +18,7 @@ class LinearSettings(Section):
     `passes` is how often the examples are read while it is fitted.
     """
 
-    c: Positive = 10.0
+    c: Positive = 30.0
     passes: Count = 3
 
 
@@ -29,7 +29,7 @@ class NaiveBayesSettings(Section):
     """
 
     kind: Literal["complement", "multinomial"] = "complement"
-    smoothing: Positive = 0.3
+    smoothing: Positive = 1.0
 
 
 class BaselineSettings(Section):
@@ -46,8 +46,8 @@ class BaselineSettings(Section):
     hash_bits: Annotated[int, Field(ge=8, le=24)] = 20
     batch_rows: Count = 65_536
     logistic_regression: LinearSettings = LinearSettings()
-    linear_svm: LinearSettings = LinearSettings(c=1.0)
-    one_vs_rest: LinearSettings = LinearSettings(c=30.0)
+    linear_svm: LinearSettings = LinearSettings(c=3.0)
+    one_vs_rest: LinearSettings = LinearSettings()
     naive_bayes: NaiveBayesSettings = NaiveBayesSettings()
 
     @model_validator(mode="after")

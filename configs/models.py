@@ -133,7 +133,8 @@ class WideDeepSettings(FitSettings):
 
     `wide_buckets` is how many rows the linear part has: the buckets of the n-grams are folded into
     them, as each has a weight for every class. `learning_rate` is for what is looked up,
-    `dense_learning_rate` for the rest.
+    `dense_learning_rate` for the rest. `input_dropout` is the share of a title's n-grams and words,
+    and of those of its columns, that a step does not see: for few titles with much text.
     """
 
     batch_size: Count = 1024
@@ -144,6 +145,7 @@ class WideDeepSettings(FitSettings):
     embedding_width: Count = 64
     hidden_units: list[Count] = Field(default=[128, 64], min_length=1)
     dropout: Rate = 0.2
+    input_dropout: Rate = 0.0
 
 
 class BagOfNgramsSettings(FitSettings):

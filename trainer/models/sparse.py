@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 from keras import layers
+
+from trainer.models.family import Features
 
 
 class SumOfRows(layers.Layer):
@@ -54,3 +58,36 @@ class WeightedSumOfRows(SumOfRows):
             rows * weights.values[:, tf.newaxis], ids.value_rowids(), ids.nrows()
         )
         return total + self.bias if self.use_bias else total
+
+
+class InputDropout(layers.Layer):
+    """Leaves out a share of the ids of each feature in training, each by chance.
+
+    Ids are left out of ragged int [batch, (n)]. Of the features named `weighted` the ids stay, for
+    ragged weights [batch, (n)] stand beside them: of these a share is 0, and the others are as much
+    larger. Dense features stay.
+    """
+
+    def __init__(self, rate: float, weighted: Sequence[str]) -> None:
+        super().__init__(dtype="float32")
+        self.rate, self.weighted = rate, frozenset(weighted)
+        self.seed = keras.random.SeedGenerator()
+
+    def call(self, features: Features, training: bool = False) -> Features:
+        if not training or not self.rate:
+            return features
+        return {
+            name: self._thinned(value)
+            if isinstance(value, tf.RaggedTensor) and name not in self.weighted
+            else value
+            for name, value in features.items()
+        }
+
+    def _thinned(self, ragged: tf.RaggedTensor) -> tf.RaggedTensor:
+        values = ragged.values
+        kept = keras.random.uniform(tf.shape(values), seed=self.seed) >= self.rate
+        if values.dtype.is_floating:
+            return ragged.with_values(tf.where(kept, values / (1.0 - self.rate), 0.0))
+        rows = tf.boolean_mask(ragged.value_rowids(), kept)
+        values = tf.boolean_mask(values, kept)
+        return tf.RaggedTensor.from_value_rowids(values, rows, ragged.nrows(), validate=False)

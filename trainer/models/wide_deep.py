@@ -18,7 +18,7 @@ from configs.models import WideDeepSettings
 from trainer.dataset import NGRAMS, TOKENS
 from trainer.models.columns import SumsOfBags, Vectors, bags
 from trainer.models.family import DataShape, Family, Features
-from trainer.models.sparse import SumOfRows
+from trainer.models.sparse import InputDropout, SumOfRows
 from trainer.optimizers import RowWiseAdagrad
 
 
@@ -37,15 +37,19 @@ class WideDeep(keras.Model):
             for units in settings.hidden_units
         ]
         self.dropout = layers.Dropout(settings.dropout, dtype="float32")
+        found = bags(shape.columns)
+        weighted = [bag.ids for bag in found if bag.weights]
+        self.seen = InputDropout(settings.input_dropout, weighted)
         self.deep = layers.Dense(shape.classes, use_bias=False, dtype="float32")
         self.one_hot = self.vectors = None
-        if found := bags(shape.columns):
+        if found:
             self.one_hot = SumsOfBags(found, shape.classes, most_rows=settings.wide_buckets)
         if (vectors := Vectors(shape.columns)).size:
             self.vectors = vectors
             self.numbers = layers.Dense(shape.classes, use_bias=False, dtype="float32")
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
+        features = self.seen(features, training=training)
         ngrams = features[NGRAMS]
         wide = self.wide(ngrams.with_values(ngrams.values % self.buckets))
         state = self.words(features[TOKENS])
