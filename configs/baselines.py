@@ -18,7 +18,7 @@ class LinearSettings(Section):
     `passes` is how often the examples are read while it is fitted.
     """
 
-    c: Positive = 30.0
+    c: Positive = 10.0
     passes: Count = 3
 
 
@@ -41,13 +41,13 @@ class BaselineSettings(Section):
     baseline is `one_vs_rest`, logistic regression for each label alone.
     """
 
-    models: list[BaselineName] = Field(default=["logistic_regression"])
+    models: list[BaselineName] = Field(default=["logistic_regression", "linear_svm"])
     rows: Annotated[int, Field(ge=0)] = 200_000
     hash_bits: Annotated[int, Field(ge=8, le=24)] = 20
     batch_rows: Count = 65_536
     logistic_regression: LinearSettings = LinearSettings()
     linear_svm: LinearSettings = LinearSettings(c=3.0)
-    one_vs_rest: LinearSettings = LinearSettings()
+    one_vs_rest: LinearSettings = LinearSettings(c=30.0)
     naive_bayes: NaiveBayesSettings = NaiveBayesSettings()
 
     @model_validator(mode="after")
