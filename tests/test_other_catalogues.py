@@ -102,7 +102,15 @@ CATALOGUES = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=CATALOGUES, scope="module")
+LONG = ("openfoodfacts",)  # fifteen columns beside the title
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.system if name in LONG else ()) for name in CATALOGUES
+    ],
+    scope="module",
+)
 def name(request: pytest.FixtureRequest) -> str:
     if not (DATA / f"{request.param}.tar.xz").exists():
         pytest.skip(f"{DATA / request.param}.tar.xz is not there")

@@ -59,8 +59,8 @@ def test_the_cnn_trains_evaluates_and_predicts_beside_the_other_model(
 
 def test_training_stops_when_the_validation_no_longer_gains(shop: Shop) -> None:
     """With steps too small to change an answer, `patience` epochs after the first are the last."""
-    sets = ["models.bag_of_ngrams.learning_rate=1.0e-30", "models.bag_of_ngrams.epochs=9"]
-    sets += ["models.bag_of_ngrams.dense_learning_rate=1.0e-30", "models.bag_of_ngrams.patience=2"]
+    sets = ["training.model=cnn", "models.cnn.learning_rate=1.0e-30"]
+    sets += ["models.cnn.epochs=9", "models.cnn.patience=2"]
     figures = shop("train", sets=sets).figures
     assert figures["epochs"] == 3 == len(figures["history"])
     assert len({epoch["val_accuracy"] for epoch in figures["history"]}) == 1

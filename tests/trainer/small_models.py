@@ -65,6 +65,14 @@ def inputs(family: Family, rows: list[list[int]], shape: DataShape = SHAPE) -> F
 
 
 def answers(name: str, shape: DataShape = SHAPE) -> Callable[[list[list[int]]], np.ndarray]:
-    """Return a small model as a function from titles' ids to logits [n, classes]."""
+    """Return a small model as a function from titles' ids to logits [n, classes].
+
+    A table that begins at 0 is given numbers, or all titles would have one answer.
+    """
     model = small_model(name, shape)
+    model(inputs(FAMILIES[name], [[1]], shape))
+    draw = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        if variable.path.endswith("/table") and not np.any(variable.numpy()):
+            variable.assign(draw.normal(size=variable.shape))
     return lambda rows: model(inputs(FAMILIES[name], rows, shape)).numpy()
