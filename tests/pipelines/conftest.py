@@ -55,3 +55,9 @@ def small_disk(server_folder: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="disk-", dir=server_folder))
     with mounted(folder, "size=40m,mode=777", servers.missing) as disk:
         yield disk
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Return where a store of SQLite may be made, in folders that are not there yet."""
+    return tmp_path / "deep" / "folder" / "labels.db"

@@ -55,11 +55,6 @@ def every_hundred_steps(visit: Callable[[int], None]) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "folder" / "labels.db"
-
-
 def test_killed_at_random_moments_and_run_again_is_as_if_run_once(
     tmp_path: Path, store: Path
 ) -> None:

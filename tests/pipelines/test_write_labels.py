@@ -19,11 +19,6 @@ from pipelines.write_labels import example_query, write_labels
 INJECTION = "'; DROP TABLE labels; --"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "folder" / "labels.db"
-
-
 def test_first_write_inserts_every_row_with_its_history(tmp_path: Path, store: Path) -> None:
     folder = predict(tmp_path / "p", [product("a")], [product("b", "Garden", 0.25)])
     figures = write(folder, sqlite_url(store))
