@@ -90,8 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     level = "sets of labels" if args.sets else args.level
     figures = {"records": records, "level": level, **found}
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 

@@ -122,8 +122,10 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], as_j
     console(as_json).print(table)
 
 
-def print_json(figures: dict[str, Any]) -> None:
-    print(json.dumps(figures), flush=True)
+def print_json(figures: dict[str, Any], as_json: bool) -> None:
+    """Print the figures as one line, the last of standard output, if `as_json`."""
+    if as_json:
+        print(json.dumps(figures), flush=True)
 
 
 def mebibytes(size: float) -> str:

@@ -229,8 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"Modelled, {args.vcpus} vCPUs and {args.memory_gb:g} GB a machine, {args.engine}'s rates"
     )
     show(title, COLUMNS, [row_of(one) for one in found], args.json)
-    if args.json:
-        print_json({"rates": asdict(rates), "sizes": [asdict(one) for one in found]})
+    print_json({"rates": asdict(rates), "sizes": [asdict(one) for one in found]}, args.json)
     return 0
 
 

@@ -155,8 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = [row_of(name, found) for name, found in figures["engines"].items()]
     columns = ["engine", "seconds", "of the stage", "CPU s", "peak memory", "same"]
     show(f"Preprocessing {figures['records']:,} records", columns, rows, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 1 if any(_is_bad(found) for found in figures["engines"].values()) else 0
 
 

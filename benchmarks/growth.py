@@ -168,8 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder, _ = take_rows(args.input, args.rows, scratch / "cut")
         figures = measure_growth(folder, load_settings(args.config), args.parts)
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 

@@ -116,8 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = run_all(source, scratch, args.config, args.changed)
         figures = summarise(found, differing(scratch))
     show_all(found, figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     if figures["differing"]:
         print(f"not the same: {', '.join(figures['differing'][:5])}", file=sys.stderr)
         return 1

@@ -159,8 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder, records = take_rows(args.input, args.rows, scratch / "cut")
         figures = {"records": records, **run_all(args, folder, scratch)}
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 

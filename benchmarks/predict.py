@@ -152,8 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         theirs = time_fasttext(args, dump, prefix, run_id, scratch)
         figures = summarise(ours, theirs, records)
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 

@@ -202,8 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.workers:
             figures["workers"] = by_workers(args, scratch)
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     every = [*figures["contestants"].values()]
     every += [*figures.get("scaling", []), *figures.get("workers", [])]
     return 1 if any("error" in found for found in every) else 0

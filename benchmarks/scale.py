@@ -101,8 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             first = first or found
             sizes.append(summarise(copies, found, first))
     show_all(sizes, args.json)
-    if args.json:
-        print_json({"sizes": sizes})
+    print_json({"sizes": sizes}, args.json)
     return 0
 
 

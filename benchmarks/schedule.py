@@ -210,8 +210,7 @@ def _show(figures: dict[str, Any], args: argparse.Namespace) -> None:
     rows.append(["all", f"{figures['stages_seconds']:.1f}", f"{figures['run_seconds']:.1f}"])
     title = f"{figures['records']:,} records; Airflow adds {figures['added_share']:.1%}"
     show(title, ["", "alone s", "in the DAG s"], rows, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
 
 
 if __name__ == "__main__":

@@ -125,8 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder, records = take_rows(args.input, args.rows, scratch / "cut")
         figures = summarise(run_all(args, folder, scratch), records, args.level)
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 

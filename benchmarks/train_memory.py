@@ -142,8 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with scratch_folder(args) as scratch:
         figures = summarise([train_on(run_id, args, scratch) for run_id in prepared(args, scratch)])
     show_all(figures, args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 

@@ -235,8 +235,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             figures |= measure_rabbit(folder, args.messages)
     title = "Writing labels"
     show(title, ["figure", ""], [[k, f"{v:,}"] for k, v in figures.items()], args.json)
-    if args.json:
-        print_json(figures)
+    print_json(figures, args.json)
     return 0
 
 
