@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 from scipy import sparse
 from scipy.special import expit
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import f1_score
 from sklearn.multioutput import MultiOutputClassifier
@@ -136,7 +137,20 @@ def _fitted(
     for batch in _passes(parts.train, own.passes):
         features = transformer.transform(batch.counts)
         model.partial_fit(features, batch.labels, np.arange(len(parts.names)))
-    return lambda counts: model.predict(transformer.transform(counts)), rows
+    weights, offsets = model.coef_, model.intercept_
+    if len(weights) == 1:  # of two classes scikit-learn keeps the second one's
+        weights, offsets = np.vstack([-weights, weights]), np.hstack([-offsets, offsets])
+    scores = _scores(transformer, weights, offsets)
+    return lambda counts: scores(counts).argmax(axis=1), rows
+
+
+def _scores(transformer: TfidfTransformer, weights: np.ndarray, offsets: np.ndarray) -> Answer:
+    """Return the function from counts [n, buckets] to scores [n, classes].
+
+    Weights [classes, buckets] are laid bucket by bucket once, not for every batch anew.
+    """
+    of_buckets = np.ascontiguousarray(weights.T, np.float32)
+    return lambda counts: transformer.transform(counts) @ of_buckets + offsets
 
 
 def _linear(loss: str, settings: LinearSettings, rows: int, seed: int) -> SGDClassifier:
@@ -175,7 +189,7 @@ def _fitted_one_vs_rest(settings: LinearSettings, parts: Parts, seed: int) -> tu
             model.partial_fit(transformer.transform(batch.counts), labels, yes_or_no)
     weights = np.vstack([one.coef_[0] for one in model.estimators_])
     offsets = np.array([one.intercept_[0] for one in model.estimators_])
-    return lambda counts: transformer.transform(counts) @ weights.T + offsets, rows
+    return _scores(transformer, weights, offsets), rows
 
 
 def _class_figures(answer: Answer, test: HashedTitles) -> Figures:
