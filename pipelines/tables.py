@@ -31,6 +31,8 @@ _BLOCK_CHARS = 4 << 20
 _HEADER_SHOWN = 200
 _BOMS = (
     (codecs.BOM_UTF8, ("utf-8-sig", "utf-8")),
+    (codecs.BOM_UTF32_LE, ("utf-32", "utf-32-le")),  # before UTF-16's, which it begins with
+    (codecs.BOM_UTF32_BE, ("utf-32", "utf-32-be")),
     (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
     (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
 )
@@ -272,11 +274,14 @@ def _places(header: list[str], columns: Mapping[str, Sequence[str]]) -> dict[str
 
 
 def _encoding(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
-    """Return the encoding to read with, and the same without a byte-order mark."""
+    """Return the encoding to read with, and the same without a byte-order mark.
+
+    Without a mark UTF-16 and UTF-32 are little-endian, as Windows writes them.
+    """
     start = raw.peek(4)[:4]
     plain = declared.removesuffix("-sig")
     without = f"{plain}-le" if plain in ("utf-16", "utf-32") else plain
-    return next((names for mark, names in _BOMS if start.startswith(mark)), (declared, without))
+    return next((names for mark, names in _BOMS if start.startswith(mark)), (without, without))
 
 
 def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -290,11 +295,11 @@ codecs.register_error(_KEEP_BYTES, _keep_bytes)
 
 
 def bytes_of(text: str, encoding: str) -> bytes:
-    """Return the bytes from which a text was read."""
+    """Return the bytes from which a text was read; `?` for what the encoding cannot write back."""
     pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
     return b"".join(
         bytes(ord(character) - 0xDC00 for character in piece)
         if place % 2
-        else piece.encode(encoding)
+        else piece.encode(encoding, "replace")
         for place, piece in enumerate(pieces)
     )
