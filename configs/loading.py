@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -115,8 +116,18 @@ def _first_problem(error: ValidationError) -> str:
         message = "it must be set"
     elif not first["type"].startswith("value_error"):
         message = f"{message}, got {without_passwords(repr(first['input']))}"
+        if first["type"] == "float_type" and _is_exponent(first["input"]):
+            message += "; to YAML 1e-3 is text: write 1.0e-3"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {message}{more}" if where else f"{message}{more}"
+
+
+def _is_exponent(value: object) -> bool:
+    """Tell whether a text is a number to Python, though not to YAML: `1e-3`."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

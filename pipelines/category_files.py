@@ -53,7 +53,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     found = [f for f in storage.list_files(root, settings.source.files) if f.path not in of_joins]
     if not found:
         raise UsageError(
-            f"--input {root}: no file matches {settings.source.files!r}; "
+            f"--input {root}: no file matches {settings.source.files!r}{_instead(root)}; "
             "name the folder of the category files, or set source.files"
         )
     rules = settings.categories
@@ -79,6 +79,13 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             "file_name, folders, path or columns"
         )
     return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
+
+
+def _instead(root: str) -> str:
+    """Say what is below a folder in which no file matched."""
+    there = storage.list_files(root)
+    more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+    return f"; what is there is {there[0].relative}{more}" if there else ", and no other is there"
 
 
 def _category(relative: str, rules: CategorySettings) -> str | None:

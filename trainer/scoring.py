@@ -101,7 +101,9 @@ class ScoredPart:
         batches = read_examples(self._files, None, batch_size=self._batch_size, rows=self._rows)
         with counting(f"evaluate, {self.split}", "titles", self._total) as progress:
             for serialised in batches:
-                yield self._block(serialised)
+                block = self._block(serialised)
+                if len(block.titles):
+                    yield block
                 progress(len(serialised))
 
     def _block(self, serialised: tf.Tensor) -> Block:

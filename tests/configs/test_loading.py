@@ -84,6 +84,10 @@ def test_a_config_needs_nothing_but_a_name() -> None:
         ({"models": {"gru": {"units": 0}}}, "models.gru.units: "),
         ({"models": {"gru_4": {"layers": 3}}}, "models.gru_4.layers: unknown key"),
         ({"models": {"dense": {"learning_rate": 0.0}}}, "models.dense.learning_rate: "),
+        (
+            {"models": {"dense": {"learning_rate": "1e-3"}}},
+            "models.dense.learning_rate: Input should be a valid number, got '1e-3'; to YAML 1e-3 ",
+        ),
         ({"models": {"text_cnn": {"kernel_sizes": []}}}, "models.text_cnn.kernel_sizes: "),
         ({"models": {"text_cnn": {"kernel_sizes": [3, 0]}}}, "models.text_cnn.kernel_sizes.1: "),
         ({"models": {"text_cnn": {"max_norm": 0.0}}}, "models.text_cnn.max_norm: "),
