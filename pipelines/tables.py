@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.unpacking import open_unpacked
+from pipelines.unpacking import DamagedFile, LineSource, open_unpacked
 from transforms.csv_records import (
     NOT_DECODABLE,
     NUL_BYTE,
@@ -135,10 +135,12 @@ class _BlockReader:
         text: io.TextIOWrapper,
         reject: str | None,
     ) -> None:
-        self.source, self.form, self.encoding, self.text = source, form, encoding, text
+        self.source, self.form, self.encoding = source, form, encoding
+        self.text = LineSource(text)
         self.reject = reject
         self.line, self.ended = 1, False
         self.waiting: list[str] = []
+        self.damage: DamagedFile | None = None
 
     def header(self) -> list[str] | None:
         """Take the first record, its names trimmed; None for a file without a line."""
@@ -172,9 +174,21 @@ class _BlockReader:
         return split_unquoted(lines, delimiter=delimiter, max_chars=most)
 
     def _more(self) -> list[str]:
-        fresh = self.text.readlines(_BLOCK_CHARS) if not self.ended else []
-        self.ended = self.ended or not fresh
+        fresh = self._fresh() if not self.ended else []
+        self.ended = self.ended or not (fresh or self.damage)
         return self.waiting + fresh if self.waiting else fresh
+
+    def _fresh(self) -> list[str]:
+        """Take lines; at a damage none, so that those which wait are read, and then raise it."""
+        if self.damage:
+            raise self.damage
+        try:
+            return self.text.take(_BLOCK_CHARS)
+        except DamagedFile as damage:
+            if not self.waiting:
+                raise
+            self.damage = damage
+            return []
 
     def _block(
         self, lines: list[str], found: Records, places: dict[str, int], width: int, size: int
@@ -296,7 +310,10 @@ codecs.register_error(_KEEP_BYTES, _keep_bytes)
 
 def bytes_of(text: str, encoding: str) -> bytes:
     """Return the bytes from which a text was read; `?` for what the encoding cannot write back."""
-    pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
     return b"".join(
         bytes(ord(character) - 0xDC00 for character in piece)
         if place % 2

@@ -134,6 +134,16 @@ def test_json_lines_may_hold_lists_of_categories(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "cp1251", "shift_jis"])
+def test_json_lines_are_read_in_the_declared_encoding(tmp_path: Path, encoding: str) -> None:
+    lines = [json.dumps({"title": "Кот", "tags": "звери"}, ensure_ascii=False), "{нет"]
+    (tmp_path / "shop.jsonl").write_bytes("".join(f"{line}\r\n" for line in lines).encode(encoding))
+    rows, rejects = read(tmp_path, {"format": "jsonl", "encoding": encoding}, TAGS)
+    assert rows == [(1, ["звери"], "Кот")]
+    plain = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(encoding, encoding)
+    assert rejects == [reject(2, NOT_JSON, "{нет\r\n".encode(plain), "shop.jsonl")]
+
+
 def test_json_lines_without_the_column_are_all_rejects(tmp_path: Path) -> None:
     (tmp_path / "shop.jsonl").write_text('{"title": "Bed"}\n{"title": "Bib", "size": 1}\n')
     rows, rejects = read(tmp_path, {"format": "jsonl"}, TAGS)
