@@ -117,7 +117,8 @@ def _first_problem(error: ValidationError) -> str:
     elif not first["type"].startswith("value_error"):
         message = f"{message}, got {without_passwords(repr(first['input']))}"
         if first["type"] == "float_type" and _is_exponent(first["input"]):
-            message += "; to YAML 1e-3 is text: write 1.0e-3"
+            written = yaml.safe_dump(float(first["input"])).split()[0]
+            message += f"; to YAML that is text: write {written}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {message}{more}" if where else f"{message}{more}"
 

@@ -25,6 +25,7 @@ from pipelines.category_files import (
 from pipelines.cleaned_files import COUNTS, ReadCleanedFiles, entry_names, known_entries
 from pipelines.known_tokens import CountChanges
 from pipelines.learn_features import FindTaxonomy, MakeFeatures
+from pipelines.made_with import write_made_with
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
@@ -81,6 +82,7 @@ def preprocess(
         ):
             build(pipeline, files, settings, shards, work, log, learned, cache)
         work_stats = f"{work}/stats"
+        write_made_with(settings, work_stats)
         figures = {"files": len(files), **taken, "bytes": size, **read_figures(work_stats)}
         if not figures["examples"]:
             raise UsageError(

@@ -107,6 +107,26 @@ def test_a_test_part_without_a_title_is_nothing_to_measure(
     one_line(shop("evaluate", sets=sets), "nothing to measure", "split.test")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "text.lower_case=false",
+        "features.ngrams.buckets=100",
+        "objectives.exclusive.level=full",
+        "categories.prefix=amazon",
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "tune", "evaluate"])
+def test_examples_of_other_rules_are_refused_and_what_is_finished_stays(
+    trained_shop: OpenShop, command: str, change: str
+) -> None:
+    shop = trained_shop("other-rules")
+    key, _, value = change.partition("=")
+    said = shop(command, "--force", sets=[change])
+    one_line(said, f"{key} is ", value, "were made with", "aisle preprocess")
+    assert shop("train").figures["done_before"]
+
+
 def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) -> None:
     said, rejects = preprocessed({"home/amazon_home_odd.csv": b"name\nlamp\nsofa\n"})
     _goes_on(said, records=92, rejected=2)

@@ -13,6 +13,7 @@ from configs.columns import ColumnFeatures, read_columns
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.made_with import check_made_with
 from pipelines.stage import Outcome, read_manifest, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_taxonomy
 from trainer.baselines import measured_baselines
@@ -44,6 +45,7 @@ def evaluate(
     Raises `UsageError` where the model is not exported or the test part is empty.
     """
     exported = require_manifest(artifacts.exports(model), "train")
+    check_made_with(settings, artifacts)
 
     def body(work: str) -> dict[str, Any]:
         metrics, context = _measure(settings, artifacts, model)

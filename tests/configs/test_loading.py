@@ -86,7 +86,7 @@ def test_a_config_needs_nothing_but_a_name() -> None:
         ({"models": {"dense": {"learning_rate": 0.0}}}, "models.dense.learning_rate: "),
         (
             {"models": {"dense": {"learning_rate": "1e-3"}}},
-            "models.dense.learning_rate: Input should be a valid number, got '1e-3'; to YAML 1e-3 ",
+            "models.dense.learning_rate: Input should be a valid number, got '1e-3'; to YAML that ",
         ),
         ({"models": {"text_cnn": {"kernel_sizes": []}}}, "models.text_cnn.kernel_sizes: "),
         ({"models": {"text_cnn": {"kernel_sizes": [3, 0]}}}, "models.text_cnn.kernel_sizes.1: "),
