@@ -89,11 +89,17 @@ def _has(row: dict[str, Any], key: str) -> bool:
 
 
 def _value(row: dict[str, Any], key: str) -> Any:
-    """Return what stands under a key, or under the key behind a point in the object before it."""
+    """Return what stands under a key, or under the key behind a point in the object before it.
+
+    Of a list of objects it is the list of what each has: `tags.name` of `{"tags": [{"name": "a"}]}`
+    is `["a"]`.
+    """
     if key in row or "." not in key:
         return row.get(key)
     first, _, rest = key.partition(".")
     inner = row.get(first)
+    if isinstance(inner, list):
+        return [_value(each, rest) for each in inner if isinstance(each, dict)]
     return _value(inner, rest) if isinstance(inner, dict) else None
 
 
