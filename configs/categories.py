@@ -37,13 +37,14 @@ def _first_and_last_part() -> dict[NamedLevel, LevelRule]:
 class CategorySettings(Section):
     """How the category path of a record is found, and which levels its parts are.
 
-    `source: file_name` takes the file's name without its ending; `source: columns` joins
-    `columns`. With `label_separator` the one column holds several categories, that text between
-    them. To each `rename` is applied in order, as literal text, then `replace` (RE2 patterns);
-    `prefix` is dropped; the rest is split at `separator`.
+    `source: file_name` takes the file's name without its ending, `folders` the folders between the
+    input and the file, `path` both, the separator between them; `columns` joins `columns`. With
+    `label_separator` the one column holds several categories, that text between them. To each
+    `rename` is applied in order, as literal text, then `replace` (RE2 patterns); `prefix` is
+    dropped; the rest is split at `separator`.
     """
 
-    source: Literal["file_name", "columns"] = "file_name"
+    source: Literal["file_name", "folders", "path", "columns"] = "file_name"
     columns: list[str] = Field(default_factory=list)
     label_separator: str | None = Field(default=None, min_length=1)
     rename: list[Replacement] = Field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -33,7 +34,7 @@ def load_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
             f"config {path}: cannot be read ({reason}); name a YAML file with --config"
         ) from error
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _OnceLoader)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"config {path}: not valid YAML: {reason}") from error
@@ -69,6 +70,19 @@ def fingerprint(*sections: BaseModel | Mapping[str, Any] | str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, but for a key that stands twice: the first would be lost unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                found = f"the key {key.value!r} stands twice; leave one out"
+                raise yaml.constructor.ConstructorError(problem=found, problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _override(document: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
@@ -98,10 +112,23 @@ def _first_problem(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = f"unknown key; known here: {', '.join(_known_keys(first['loc']))}"
+    elif first["type"] == "missing":  # its input is the whole section
+        message = "it must be set"
     elif not first["type"].startswith("value_error"):
         message = f"{message}, got {without_passwords(repr(first['input']))}"
+        if first["type"] == "float_type" and _is_exponent(first["input"]):
+            written = yaml.safe_dump(float(first["input"])).split()[0]
+            message += f"; to YAML that is text: write {written}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {message}{more}" if where else f"{message}{more}"
+
+
+def _is_exponent(value: object) -> bool:
+    """Tell whether a text is a number to Python, though not to YAML: `1e-3`."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

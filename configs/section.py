@@ -22,9 +22,20 @@ def check_encoding(name: str) -> str:
     """Return Python's name of a text encoding; raise `ValueError` for what is none."""
     try:
         "".encode(name)  # unlike a look-up it refuses what turns no text into bytes: base64
+        codecs.lookup(name).decode(b"", "surrogateescape")  # refuses idna, which bears no fault
         return codecs.lookup(name).name
     except (LookupError, UnicodeError):
         raise ValueError(f"no such encoding: {name!r}; for example utf-8 or latin-1") from None
+
+
+def check_delimiter(text: str) -> str:
+    """Return what stands between columns; raise `ValueError` for what cannot stand there."""
+    if len(text) != 1:
+        hint = '; a tab is written "\\t", in double quotes' if text == r"\t" else ""
+        raise ValueError(f"expected one character, got {text!r}{hint}")
+    if text in '"\r\n\0':
+        raise ValueError(f"{text!r} cannot part columns; expected a character such as , ; or |")
+    return text
 
 
 def check_pattern(pattern: str, replacement: str = "") -> str:
@@ -45,5 +56,6 @@ def check_pattern(pattern: str, replacement: str = "") -> str:
     return pattern
 
 
+Delimiter = Annotated[str, AfterValidator(check_delimiter)]
 Encoding = Annotated[str, AfterValidator(check_encoding)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]

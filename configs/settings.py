@@ -18,6 +18,7 @@ from configs.runners import RunnerSettings
 from configs.schedule import PromotionSettings, ScheduleSettings
 from configs.section import (
     Count,
+    Delimiter,
     Encoding,
     Level,
     Pattern,
@@ -186,7 +187,7 @@ class DumpSettings(Section):
     title_join: list[str] = Field(default_factory=list)
     columns: dict[str, str] = Field(default_factory=dict)
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    delimiter: Delimiter | None = None
     quoting: Quoting = "rfc4180"
     encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20

@@ -6,10 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from configs.section import Count, Encoding, Pattern, Section, check_pattern
+from configs.section import Count, Delimiter, Encoding, Pattern, Section, check_pattern
 
 Quoting = Literal["rfc4180", "none"]
-Delimiter = Annotated[str, Field(min_length=1, max_length=1)]
 Name = Annotated[str, Field(min_length=1)]
 
 

@@ -19,12 +19,13 @@ from pipelines.labelled_records import is_general, read_batch, read_labelled_blo
 from pipelines.progress import ProgressLog
 from pipelines.rejects import EMPTY_FILE, REJECTED, rejects_batch
 from pipelines.tables import Block, MissingColumn, read_blocks
-from pipelines.unpacking import DamagedFile
+from pipelines.unpacking import DamagedFile, plain_name
 from transforms.categories import category_of_file
 from transforms.csv_records import EMPTY_TITLE, RejectedRow
 from transforms.title_steps import READ, REJECTS
 
 TITLE = "title"
+_SAYS = {"file_name": "name", "folders": "folder", "path": "path"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     found = [f for f in storage.list_files(root, settings.source.files) if f.path not in of_joins]
     if not found:
         raise UsageError(
-            f"--input {root}: no file matches {settings.source.files!r}; "
+            f"--input {root}: no file matches {settings.source.files!r}{_instead(root)}; "
             "name the folder of the category files, or set source.files"
         )
     rules = settings.categories
@@ -73,17 +74,26 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     nameless = [f.relative for f in files if f.category == ""]
     if nameless:
         raise UsageError(
-            f"--input {root}: the name of {nameless[0]} says no category; set source.files so "
-            "that it is left out, or categories.source: columns"
+            f"--input {root}: the {_SAYS[rules.source]} of {nameless[0]} says no category; set "
+            "source.files so that it is left out, or categories.source to what says it: "
+            "file_name, folders, path or columns"
         )
     return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
 
 
+def _instead(root: str) -> str:
+    """Say what is below a folder in which no file matched."""
+    there = storage.list_files(root)
+    more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+    return f"; what is there is {there[0].relative}{more}" if there else ", and no other is there"
+
+
 def _category(relative: str, rules: CategorySettings) -> str | None:
-    if rules.source != "file_name":
+    if rules.source == "columns":
         return None
     return category_of_file(
-        relative,
+        plain_name(relative),
+        source=rules.source,
         rename=[(rule.find, rule.replace) for rule in rules.rename],
         prefix=rules.prefix,
         separator=rules.separator,

@@ -141,7 +141,7 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
     columns = {"id": [settings.id], **{f"{n}": [name] for n, name in enumerate(titles)}}
     columns |= {_FURTHER + name: [name] for name in further}
     if file.form == "jsonl":
-        return read_json_blocks(file.path, file.relative, columns)
+        return read_json_blocks(file.path, file.relative, columns, encoding=settings.encoding)
     if file.form == "parquet":
         return read_parquet_blocks(file.path, file.relative, columns)
     delimiter = settings.delimiter or {"csv": ",", "tsv": "\t"}[file.form]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.tables import Block, MissingColumn
-from pipelines.unpacking import open_unpacked
+from pipelines.tables import Block, MissingColumn, bytes_of, open_text
+from pipelines.unpacking import LineSource
 from transforms.csv_records import RejectedRow
 
-NOT_JSON = "not a JSON object"
-_BLOCK_BYTES = 20_000 * 128
+NOT_JSON = "not a JSON object on a line of its own"
+_BLOCK_CHARS = 20_000 * 128
 
 
 def read_json_blocks(
@@ -23,6 +23,7 @@ def read_json_blocks(
     source: str,
     columns: Mapping[str, Sequence[str]],
     *,
+    encoding: str = "utf-8",
     lists: Collection[str] = (),
     reject: str | None = None,
 ) -> Iterator[Block]:
@@ -31,12 +32,13 @@ def read_json_blocks(
     `columns` maps a column to the keys it may have; an object of the first block has one of them,
     else `MissingColumn` is raised. `a.b` is the key b of the object a, where no key is called so. A
     value that is no text or number is null; the columns `lists` may hold lists, and are columns of
-    lists where one does. With `reject` every line is a reject.
+    lists where one does. A byte-order mark wins over `encoding`. With `reject` every line is a
+    reject.
     """
-    with open_unpacked(path) as lines:
-        first, keys = 1, None
-        while chunk := lines.readlines(_BLOCK_BYTES):
-            rows, rejects = _objects(source, first, chunk, reject)
+    with open_text(path, encoding) as (text, unmarked):
+        lines, first, keys = LineSource(text), 1, None
+        while chunk := lines.take(_BLOCK_CHARS):
+            rows, rejects = _objects(source, first, chunk, unmarked, reject)
             if first == 1:
                 keys = _keys([row for _, row in rows], columns)
             assert keys is not None
@@ -48,20 +50,21 @@ def read_json_blocks(
                 np.array([number for number, _ in rows], np.int64),
                 rejects,
                 sum(map(len, chunk)),
-                pa.array([chunk[number - first] for number, _ in rows], pa.binary()),
+                pa.array([bytes_of(chunk[n - first], unmarked) for n, _ in rows], pa.binary()),
             )
             first += len(chunk)
 
 
 def _objects(
-    source: str, first: int, chunk: Sequence[bytes], reject: str | None
+    source: str, first: int, chunk: Sequence[str], encoding: str, reject: str | None
 ) -> tuple[list[tuple[int, dict[str, Any]]], list[RejectedRow]]:
     rows, rejects = [], []
     for number, line in enumerate(chunk, first):
         row = _object(line)
         reason = NOT_JSON if row is None else reject
         if row is None or reason is not None:
-            rejects.append(RejectedRow(source, number, reason or NOT_JSON, line))
+            raw = bytes_of(line, encoding)
+            rejects.append(RejectedRow(source, number, reason or NOT_JSON, raw))
         else:
             rows.append((number, row))
     return rows, rejects
@@ -86,16 +89,23 @@ def _has(row: dict[str, Any], key: str) -> bool:
 
 
 def _value(row: dict[str, Any], key: str) -> Any:
-    """Return what stands under a key, or under the key behind a point in the object before it."""
+    """Return what stands under a key, or under the key behind a point in the object before it.
+
+    Of a list of objects it is the list of what each has: `tags.name` of `{"tags": [{"name": "a"}]}`
+    is `["a"]`.
+    """
     if key in row or "." not in key:
         return row.get(key)
     first, _, rest = key.partition(".")
     inner = row.get(first)
+    if isinstance(inner, list):
+        return [_value(each, rest) for each in inner if isinstance(each, dict)]
     return _value(inner, rest) if isinstance(inner, dict) else None
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: str) -> dict[str, Any] | None:
     try:
+        line.encode()  # refuses what stands for bytes of no character
         row = json.loads(line)
     except (ValueError, RecursionError):  # the latter for a thousand brackets
         return None

@@ -100,7 +100,9 @@ def _blocks(
             max_record_bytes=source.max_record_bytes,
         )
     if source.format == "jsonl":
-        return read_json_blocks(path, name, wanted, lists=lists, reject=reject)
+        return read_json_blocks(
+            path, name, wanted, encoding=source.encoding, lists=lists, reject=reject
+        )
     if source.format == "parquet":
         return _parquet_blocks(path, name, wanted, lists, reject)
     return read_blocks(path, name, wanted, table_format(source, keep_raw=True), reject=reject)

@@ -39,7 +39,7 @@ def read_parquet_blocks(
         first = 1
         wanted = sorted(set(names.values()))
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted):
-            yield _block(batch, names, source, first, reject, keep_raw)
+            yield _block(_plain(batch), names, source, first, reject, keep_raw)
             first += batch.num_rows
 
 
@@ -53,6 +53,7 @@ def _names(
             raise MissingColumn(accepted, schema.names)
         kind = _type_of(schema, present[0])
         assert kind is not None
+        kind = _plain_type(kind)
         if pa.types.is_list(kind) and column in lists:
             kind = kind.value_type
         if pa.types.is_nested(kind):
@@ -62,6 +63,23 @@ def _names(
             )
         names[column] = present[0]
     return names
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return lists of any form as `list`, and views, which few functions of Arrow take, as texts.
+
+    Polars writes `large_list<large_string>`, where pandas writes `list<string>`.
+    """
+    if pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    for place, column in enumerate(batch.columns):  # in place: without a column it keeps its rows
+        if (kind := _plain_type(column.type)) != column.type:
+            batch = batch.set_column(place, batch.schema.names[place], column.cast(kind))
+    return batch
 
 
 def _type_of(schema: pa.Schema, name: str) -> pa.DataType | None:

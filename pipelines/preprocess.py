@@ -25,13 +25,14 @@ from pipelines.category_files import (
 from pipelines.cleaned_files import COUNTS, ReadCleanedFiles, entry_names, known_entries
 from pipelines.known_tokens import CountChanges
 from pipelines.learn_features import FindTaxonomy, MakeFeatures
+from pipelines.made_with import write_made_with
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.rejects import WriteRejects, count_reasons
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import (
-    most_frequent_reason,
     read_figures,
+    why_no_example,
     write_seen_ngrams,
     write_statistics,
 )
@@ -80,13 +81,14 @@ def preprocess(
             running(options, settings.pipeline, work) as pipeline,
         ):
             build(pipeline, files, settings, shards, work, log, learned, cache)
-        figures = {"files": len(files), **taken, "bytes": size, **read_figures(f"{work}/stats")}
+        work_stats = f"{work}/stats"
+        write_made_with(settings, work_stats)
+        figures = {"files": len(files), **taken, "bytes": size, **read_figures(work_stats)}
         if not figures["examples"]:
-            why = most_frequent_reason(f"{work}/stats")
             raise UsageError(
-                f"--input {input_root}: none of {figures['records']} records became an example"
-                + (f" (most often: {why})" if why else "")
-                + "; correct source or categories in the config, or name another folder"
+                f"--input {input_root}: none of {figures['records']} records became an example "
+                f"({why_no_example(work_stats, settings.objectives.exclusive.level)}); correct "
+                "source or categories in the config, or name another folder"
             )
         return figures
 

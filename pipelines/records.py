@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from configs.source import FieldSettings, RecordSettings
 from pipelines.tables import Block, MissingColumn, bytes_of, open_text, to_array
+from pipelines.unpacking import LineSource
 from transforms.csv_records import TOO_LONG, RejectedRow
 
 _BLOCK_CHARS = 4 << 20
@@ -63,8 +64,9 @@ class _RecordReader:
 
     def blocks(self, text: io.TextIOWrapper) -> Iterator[Block]:
         waiting: list[str] = []
+        source = LineSource(text)
         while True:
-            fresh = text.readlines(_BLOCK_CHARS)
+            fresh = source.take(_BLOCK_CHARS)
             lines = waiting + fresh
             if not lines:
                 return

@@ -111,11 +111,18 @@ def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
     storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip.compress(bits, 1, mtime=0))
 
 
-def most_frequent_reason(folder: str) -> str | None:
-    """Return why most rejects of a `stats` folder were rejected; None where there were none."""
+def why_no_example(folder: str, level: str) -> str:
+    """Return why a `stats` folder without examples has none: its rejects, or what they lack."""
     text = storage.read_bytes(f"{folder}/rejected.csv").decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    return max(rows, key=lambda row: int(row["records"]))["reason"] if rows else None
+    if rows:
+        return f"most often: {max(rows, key=lambda row: int(row['records']))['reason']}"
+    figures = read_figures(folder)
+    if not figures["records"]:
+        return "no file has more than a header; is source.encoding right?"
+    if figures["dropped_conflicts"]:
+        return "all titles stand in several categories, and objectives.exclusive.conflicts is drop"
+    return f"no category has a part for the level {level}; is categories.separator right?"
 
 
 def read_ngram_rows(folder: str, buckets: int) -> np.ndarray:

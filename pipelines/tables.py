@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.unpacking import open_unpacked
+from pipelines.unpacking import DamagedFile, LineSource, open_unpacked
 from transforms.csv_records import (
     NOT_DECODABLE,
     NUL_BYTE,
@@ -31,6 +31,8 @@ _BLOCK_CHARS = 4 << 20
 _HEADER_SHOWN = 200
 _BOMS = (
     (codecs.BOM_UTF8, ("utf-8-sig", "utf-8")),
+    (codecs.BOM_UTF32_LE, ("utf-32", "utf-32-le")),  # before UTF-16's, which it begins with
+    (codecs.BOM_UTF32_BE, ("utf-32", "utf-32-be")),
     (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
     (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
 )
@@ -133,10 +135,12 @@ class _BlockReader:
         text: io.TextIOWrapper,
         reject: str | None,
     ) -> None:
-        self.source, self.form, self.encoding, self.text = source, form, encoding, text
+        self.source, self.form, self.encoding = source, form, encoding
+        self.text = LineSource(text)
         self.reject = reject
         self.line, self.ended = 1, False
         self.waiting: list[str] = []
+        self.damage: DamagedFile | None = None
 
     def header(self) -> list[str] | None:
         """Take the first record, its names trimmed; None for a file without a line."""
@@ -170,9 +174,21 @@ class _BlockReader:
         return split_unquoted(lines, delimiter=delimiter, max_chars=most)
 
     def _more(self) -> list[str]:
-        fresh = self.text.readlines(_BLOCK_CHARS) if not self.ended else []
-        self.ended = self.ended or not fresh
+        fresh = self._fresh() if not self.ended else []
+        self.ended = self.ended or not (fresh or self.damage)
         return self.waiting + fresh if self.waiting else fresh
+
+    def _fresh(self) -> list[str]:
+        """Take lines; at a damage none, so that those which wait are read, and then raise it."""
+        if self.damage:
+            raise self.damage
+        try:
+            return self.text.take(_BLOCK_CHARS)
+        except DamagedFile as damage:
+            if not self.waiting:
+                raise
+            self.damage = damage
+            return []
 
     def _block(
         self, lines: list[str], found: Records, places: dict[str, int], width: int, size: int
@@ -272,11 +288,14 @@ def _places(header: list[str], columns: Mapping[str, Sequence[str]]) -> dict[str
 
 
 def _encoding(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
-    """Return the encoding to read with, and the same without a byte-order mark."""
+    """Return the encoding to read with, and the same without a byte-order mark.
+
+    Without a mark UTF-16 and UTF-32 are little-endian, as Windows writes them.
+    """
     start = raw.peek(4)[:4]
     plain = declared.removesuffix("-sig")
     without = f"{plain}-le" if plain in ("utf-16", "utf-32") else plain
-    return next((names for mark, names in _BOMS if start.startswith(mark)), (declared, without))
+    return next((names for mark, names in _BOMS if start.startswith(mark)), (without, without))
 
 
 def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -290,11 +309,14 @@ codecs.register_error(_KEEP_BYTES, _keep_bytes)
 
 
 def bytes_of(text: str, encoding: str) -> bytes:
-    """Return the bytes from which a text was read."""
-    pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
+    """Return the bytes from which a text was read; `?` for what the encoding cannot write back."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
     return b"".join(
         bytes(ord(character) - 0xDC00 for character in piece)
         if place % 2
-        else piece.encode(encoding)
+        else piece.encode(encoding, "replace")
         for place, piece in enumerate(pieces)
     )

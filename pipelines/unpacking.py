@@ -5,16 +5,18 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import zlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, AnyStr, Generic
 
 from configs.errors import UsageError
 from pipelines import storage
 
 ENDINGS = (".gz", ".bz2", ".xz")
 _BLOCK = 1 << 20
+_LINES = 64  # at once: of the longest, too, a few are not too much
 _KINDS: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
     b"BZh": bz2.BZ2File,
@@ -44,6 +46,36 @@ def open_unpacked(path: str) -> io.BufferedReader:
     return io.BufferedReader(_Unpacked(path, raw, unpack(raw)), _BLOCK)
 
 
+class LineSource(Generic[AnyStr]):
+    """The lines of a file, many at a time; of a damaged file all that stand before the damage."""
+
+    def __init__(self, lines: Iterable[AnyStr]) -> None:
+        self._lines: Iterator[AnyStr] = iter(lines)
+        self._damage: DamagedFile | None = None
+
+    def take(self, size: int) -> list[AnyStr]:
+        """Return the next lines, of `size` together or some more; none at the end of the file.
+
+        Raises `DamagedFile` when all before the damage was taken.
+        """
+        if self._damage:
+            raise self._damage
+        found: list[AnyStr] = []
+        taken = before = 0
+        try:
+            while taken < size:
+                found.extend(itertools.islice(self._lines, _LINES))  # `readlines` would lose them
+                if len(found) == before:
+                    break
+                taken += sum(map(len, found[before:]))
+                before = len(found)
+        except DamagedFile as damage:
+            if not found:
+                raise
+            self._damage = damage
+        return found
+
+
 def check_unpacks(path: str) -> None:
     """Raise `DamagedFile` unless a compressed file can be read to its end; others are not read."""
     with open_unpacked(path) as file:
@@ -67,7 +99,7 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            found = self._inside.read(len(buffer))
+            found = self._inside.read1(len(buffer))  # `read` would lose what precedes a damage
         except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # it is the disk's, then
                 raise

@@ -66,6 +66,8 @@ def test_no_file_matched(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     one_line(shop("preprocess", "--input", tmp_path / "nothing"), "--input", "**/*.csv")
     one_line(shop("preprocess", "--input", tmp_path / "absent"), "absent", "no file")
+    (tmp_path / "nothing" / "HOME.CSV").write_bytes(b"ad\nlamp\n")
+    one_line(shop("preprocess", "--input", tmp_path / "nothing"), "what is there is HOME.CSV")
     _nothing_finished(shop)
     one_line(shop("train"), "aisle preprocess")
 
@@ -80,11 +82,49 @@ def test_an_empty_file_is_noted_and_the_run_goes_on(preprocessed) -> None:
 def test_files_with_nothing_in_them_stop_the_command(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "catalogue").mkdir()
     (tmp_path / "catalogue" / "amazon_home_bath.csv").write_bytes(b"ad\n")
-    one_line(shop("preprocess", "--input", tmp_path / "catalogue"), "0 records")
+    one_line(shop("preprocess", "--input", tmp_path / "catalogue"), "0 records", "encoding")
     (tmp_path / "catalogue" / "amazon_home_bath.csv").write_bytes(b"name\nlamp\n\0\n")
     said = shop("preprocess", "--input", tmp_path / "catalogue")
     one_line(said, "none of 2 records", "most often: no column ad", "its header is ['name']")
     _nothing_finished(shop)
+
+
+def test_a_level_that_no_category_has_stops_the_command(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "home-bath.csv").write_bytes(b"ad\nlamp\nsofa\n")
+    sets = ["objectives.exclusive.level=sub"]
+    said = shop("preprocess", "--input", tmp_path / "catalogue", sets=sets)
+    one_line(said, "none of 2 records", "no category has a part for the level sub", "separator")
+    _nothing_finished(shop)
+
+
+def test_a_test_part_without_a_title_is_nothing_to_measure(
+    shop: Shop, tiny_catalogue: Path
+) -> None:
+    sets = ["split.train=0.8", "split.test=0.0"]
+    assert shop("preprocess", "--input", tiny_catalogue, sets=sets).status == 0
+    assert shop("train", sets=sets).status == 0
+    one_line(shop("evaluate", sets=sets), "nothing to measure", "split.test")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "text.lower_case=false",
+        "features.ngrams.buckets=100",
+        "objectives.exclusive.level=full",
+        "categories.prefix=amazon",
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "tune", "evaluate"])
+def test_examples_of_other_rules_are_refused_and_what_is_finished_stays(
+    trained_shop: OpenShop, command: str, change: str
+) -> None:
+    shop = trained_shop("other-rules")
+    key, _, value = change.partition("=")
+    said = shop(command, "--force", sets=[change])
+    one_line(said, f"{key} is ", value, "were made with", "aisle preprocess")
+    assert shop("train").figures["done_before"]
 
 
 def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) -> None:

@@ -13,9 +13,11 @@ from configs.columns import ColumnFeatures, read_columns
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.made_with import check_made_with
 from pipelines.stage import Outcome, read_manifest, require_manifest, run_stage
 from pipelines.statistics import read_figures, read_taxonomy
 from trainer.baselines import measured_baselines
+from trainer.damage import naming_damage
 from trainer.dataset import TITLE, read_examples, shard_files
 from trainer.figures import MAIN_FIGURE, flat_figures
 from trainer.labels import LabelReader
@@ -44,9 +46,11 @@ def evaluate(
     Raises `UsageError` where the model is not exported or the test part is empty.
     """
     exported = require_manifest(artifacts.exports(model), "train")
+    check_made_with(settings, artifacts)
 
     def body(work: str) -> dict[str, Any]:
-        metrics, context = _measure(settings, artifacts, model)
+        with naming_damage(_shards(artifacts)):
+            metrics, context = _measure(settings, artifacts, model)
         document = {**metrics, "context": context}
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         storage.write_bytes(f"{work}/evaluation/{METRICS}", text.encode())
@@ -65,6 +69,10 @@ def evaluate(
         ),
         force=force,
     )
+
+
+def _shards(artifacts: RunArtifacts) -> list[str]:
+    return [info.path for info in storage.list_files(artifacts.tfrecords, "*.tfrecord.gz")]
 
 
 def _measure(

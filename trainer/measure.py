@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from configs.errors import UsageError
 from configs.settings import EvaluationSettings
 from trainer.breakdowns import accuracy_by_class_size, accuracy_by_words, words_of
 from trainer.calibrate import (
@@ -26,6 +27,7 @@ from trainer.multilabel_metrics import MultilabelTally, auc_figures, first_answe
 from trainer.score_histogram import ScoreHistogram, ThresholdSearch
 
 Figures = dict[str, Any]
+Row = tuple[np.ndarray, ...]
 KEPT_MISTAKES = 2000
 
 
@@ -65,7 +67,7 @@ def measure_exclusive(
         losses = (log_losses(p, block.labels) for p in (block.probabilities, mended))
         parts.append(_of_block(block, settings.top_k, mended.max(axis=1)))
         of_labels.append((block.labels, *losses))
-    answers = _Answers(*_joined(parts))
+    answers = _Answers(*_joined(_some(parts)))
     labels, loss, calibrated_loss = _joined(of_labels)
     figures = classification_metrics(
         labels,
@@ -113,7 +115,7 @@ def measure_rule_based(
         sure = tempered_labels(block.probabilities.max(axis=1), temperature or 1.0)
         parts.append((mixed.add(block), *_of_block(block, 1, sure)))
         truth += _lists(block)
-    right, *columns = _joined(parts)
+    right, *columns = _joined(_some(parts))
     answers = _Answers(*columns)
     figures = tally.figures(names)
     support = np.array([row["support"] for row in figures["per_class"]])
@@ -128,6 +130,15 @@ def measure_rule_based(
         "top_confusions": mixed.top(names, support),
     }
     return figures, _mistakes(answers, right, truth, names)
+
+
+def _some(parts: list[Row]) -> list[Row]:
+    if not parts:
+        raise UsageError(
+            "nothing to measure: no title of the test part has a label that the model knows; take "
+            "more titles, or raise split.test, and preprocess anew under another --run-id"
+        )
+    return parts
 
 
 def _fitted(valid: Iterable[Block]) -> float | None:
@@ -165,9 +176,6 @@ def _temperature(
         return {"temperature": None, "calibrated": None}
     mended = calibration(np.minimum(sure, 1.0), right, settings.calibration_bins)
     return {"temperature": temperature, "calibrated": {"log_loss": log_loss, **mended}}
-
-
-Row = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)

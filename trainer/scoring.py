@@ -16,6 +16,7 @@ from configs.errors import UsageError
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.statistics import read_figures
+from trainer.damage import naming_damage
 from trainer.dataset import LABELS, TITLE, parse_examples, read_examples, shard_files
 from trainer.export import DESCRIPTION, SAVED_MODEL
 from trainer.labels import LabelReader
@@ -98,10 +99,19 @@ class ScoredPart:
     def __iter__(self) -> Iterator[Block]:
         if not self._total:
             return
-        batches = read_examples(self._files, None, batch_size=self._batch_size, rows=self._rows)
-        with counting(f"evaluate, {self.split}", "titles", self._total) as progress:
+        batches = read_examples(
+            self._files,
+            None,
+            batch_size=self._batch_size,
+            rows=self._rows,
+            holds=self._total,
+        )
+        counted = counting(f"evaluate, {self.split}", "titles", self._total)
+        with naming_damage(self._files), counted as progress:
             for serialised in batches:
-                yield self._block(serialised)
+                block = self._block(serialised)
+                if len(block.titles):
+                    yield block
                 progress(len(serialised))
 
     def _block(self, serialised: tf.Tensor) -> Block:

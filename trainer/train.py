@@ -19,6 +19,7 @@ from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.made_with import check_made_with
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from trainer.checkpoints import check_checkpoint
@@ -53,6 +54,7 @@ def train(settings: Settings, artifacts: RunArtifacts, *, force: bool = False) -
     Raises `UsageError` where preprocessing is not finished, or a class or a device is missing.
     """
     examples = require_manifest(artifacts.tfrecords, "preprocess")
+    check_made_with(settings, artifacts)
     name = hparams_id(settings)
     checkpoints = artifacts.checkpoints(name)
 

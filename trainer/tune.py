@@ -17,6 +17,7 @@ from configs.settings import Settings
 from configs.stores import without_passwords
 from configs.tuning import check_search, put_values
 from pipelines import storage
+from pipelines.made_with import check_made_with
 from pipelines.stage import Manifest, Outcome, read_manifest, require_manifest, run_stage
 from trainer.search import EPOCHS, Tuner, make_tuner
 from trainer.train import shaping
@@ -43,6 +44,7 @@ def tune(
     """
     check_search(settings.tuning, settings.training.model, settings.training.answers)
     examples = require_manifest(artifacts.tfrecords, "preprocess")
+    check_made_with(settings, artifacts)
     check_possible(settings, artifacts)
     name = name or search_name(settings)
     home, state = artifacts.tuning(name), artifacts.search(name)

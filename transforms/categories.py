@@ -9,24 +9,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 NO_LABEL = -1
 
 
-def category_of_file(
-    name: str, *, rename: Iterable[tuple[str, str]], prefix: str, separator: str
-) -> str:
-    """Return the category that a file's name says, after the renames in their order.
+FileSource = Literal["file_name", "folders", "path"]
 
-    `amazon_women-fashion_watches_wrist.csv` gives `women-fashion_watches_wrist`.
+
+def category_of_file(
+    path: str,
+    *,
+    source: FileSource = "file_name",
+    rename: Iterable[tuple[str, str]],
+    prefix: str,
+    separator: str,
+) -> str:
+    """Return the category that a file's path says, after the renames in their order.
+
+    `women/amazon_women-fashion_watches_wrist.csv` gives `women-fashion_watches_wrist`, its
+    `folders` give `women`. Only the last ending goes: `No. 5.csv` is `No. 5`.
     """
-    stem = name.rpartition("/")[2].partition(".")[0]
+    *folders, name = path.split("/")
+    stem = name.rpartition(".")[0] if "." in name else name
+    parts = {"file_name": [stem], "folders": folders, "path": [*folders, stem]}[source]
+    said = separator.join(parts)
     for find, replace in rename:
-        stem = stem.replace(find, replace)
-    return separator.join(p for p in stem.removeprefix(prefix).split(separator) if p)
+        said = said.replace(find, replace)
+    parts = [part.strip() for part in said.removeprefix(prefix).split(separator)]
+    return separator.join(part for part in parts if part)
 
 
 def level_name(category: str, separator: str, part: int, min_parts: int) -> str | None:

@@ -36,6 +36,17 @@ def test_every_shipped_config_loads(path: Path) -> None:
     assert load_settings(path).name
 
 
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "name: shop\nsplit: {key: 1}\nsource: {}\nsplit: {key: 2}\n")
+    with pytest.raises(UsageError, match=r"the key 'split' stands twice.* line 4"):
+        load_settings(path)
+
+
+def test_what_must_be_set_is_named_without_all_else_that_is_there() -> None:
+    message = refusal({"split": {"key": 1}, "source": {"delimiter": ";"}})
+    assert message == "config shop.yaml: name: it must be set"
+
+
 def test_a_config_needs_nothing_but_a_name() -> None:
     assert parse_settings({"name": "shop"}).split == SplitSettings(train=0.6, valid=0.2, test=0.2)
 
@@ -73,6 +84,10 @@ def test_a_config_needs_nothing_but_a_name() -> None:
         ({"models": {"gru": {"units": 0}}}, "models.gru.units: "),
         ({"models": {"gru_4": {"layers": 3}}}, "models.gru_4.layers: unknown key"),
         ({"models": {"dense": {"learning_rate": 0.0}}}, "models.dense.learning_rate: "),
+        (
+            {"models": {"dense": {"learning_rate": "1e-3"}}},
+            "models.dense.learning_rate: Input should be a valid number, got '1e-3'; to YAML that ",
+        ),
         ({"models": {"text_cnn": {"kernel_sizes": []}}}, "models.text_cnn.kernel_sizes: "),
         ({"models": {"text_cnn": {"kernel_sizes": [3, 0]}}}, "models.text_cnn.kernel_sizes.1: "),
         ({"models": {"text_cnn": {"max_norm": 0.0}}}, "models.text_cnn.max_norm: "),

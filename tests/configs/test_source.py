@@ -49,7 +49,12 @@ def test_titles_and_categories_may_come_from_headers_fields_and_joins() -> None:
         ({"joins": [{"files": "a.csv", "by": "x", "columns": []}]}, {}, ["joins.0.columns"]),
         ({"joins": [{"files": "a.csv", "columns": ["c"]}]}, {}, ["joins.0.by"]),
         ({"quoting": "maybe"}, {}, ["source.quoting", "none"]),
-        ({"delimiter": "\t\t"}, {}, ["source.delimiter"]),
+        ({"delimiter": "\t\t"}, {}, ["source.delimiter", "one character"]),
+        ({"delimiter": ""}, {}, ["source.delimiter", "one character"]),
+        ({"delimiter": r"\t"}, {}, ["source.delimiter", "a tab", "double quotes"]),
+        ({"delimiter": "\n"}, {}, ["source.delimiter", "cannot part columns"]),
+        ({"delimiter": '"'}, {}, ["source.delimiter", "cannot part columns"]),
+        ({"encoding": "idna"}, {}, ["no such encoding: 'idna'"]),
         ({"encoding": "utf-9"}, {}, ["no such encoding: 'utf-9'"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,21 @@ def test_a_category_can_come_from_columns_and_a_row_without_one_is_a_reject(
 def test_an_input_without_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no file matches"):
         find_category_files(str(tmp_path), BY_NAME)
+
+
+def test_folders_can_say_the_category_and_a_file_outside_of_them_is_refused(
+    tmp_path: Path,
+) -> None:
+    by_folder = Settings(name="shop", categories={"source": "folders", "separator": "/"})
+    by_folder = by_folder.model_copy(update={"source": SourceSettings(files="**/*.csv*")})
+    (tmp_path / "home/pots").mkdir(parents=True)
+    (tmp_path / "home/pots/part-1.csv").write_text("title\nPot\n")
+    (tmp_path / "home/pots/v1.2.csv.gz").write_bytes(gzip.compress(b"title\nPan\n"))
+    rows, _ = read(tmp_path, by_folder)
+    assert rows == [(0, 2, "home/pots", "Pot"), (1, 2, "home/pots", "Pan")]
+    (tmp_path / "stray.csv").write_text("title\nLid\n")
+    with pytest.raises(UsageError, match=r"the folder of stray\.csv says no category"):
+        read(tmp_path, by_folder)
 
 
 def test_a_file_whose_name_says_no_category_is_refused(tmp_path: Path) -> None:

@@ -134,6 +134,16 @@ def test_json_lines_may_hold_lists_of_categories(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "cp1251", "shift_jis"])
+def test_json_lines_are_read_in_the_declared_encoding(tmp_path: Path, encoding: str) -> None:
+    lines = [json.dumps({"title": "Кот", "tags": "звери"}, ensure_ascii=False), "{нет"]
+    (tmp_path / "shop.jsonl").write_bytes("".join(f"{line}\r\n" for line in lines).encode(encoding))
+    rows, rejects = read(tmp_path, {"format": "jsonl", "encoding": encoding}, TAGS)
+    assert rows == [(1, ["звери"], "Кот")]
+    plain = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(encoding, encoding)
+    assert rejects == [reject(2, NOT_JSON, "{нет\r\n".encode(plain), "shop.jsonl")]
+
+
 def test_json_lines_without_the_column_are_all_rejects(tmp_path: Path) -> None:
     (tmp_path / "shop.jsonl").write_text('{"title": "Bed"}\n{"title": "Bib", "size": 1}\n')
     rows, rejects = read(tmp_path, {"format": "jsonl"}, TAGS)
@@ -182,6 +192,37 @@ def test_parquet_columns_may_lie_in_structs(tmp_path: Path) -> None:
     assert {bad.reason for bad in read(tmp_path, absent, OF_PRODUCT["categories"])[1]} == {
         "no column product.price; its header is ['product']"
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "lists"),
+    [
+        (pa.large_string(), pa.large_list(pa.large_string())),
+        (pa.string_view(), pa.list_(pa.string_view())),
+        (pa.string(), pa.list_(pa.string(), 1)),
+        (pa.dictionary(pa.int32(), pa.string()), pa.list_(pa.string())),
+    ],
+    ids=str,
+)
+def test_parquet_of_any_writer_is_read(
+    tmp_path: Path, text: pa.DataType, lists: pa.DataType
+) -> None:
+    titles = pa.array(["Bed", None, "Cot"]).cast(text)
+    tags = pa.array([["b>c"], ["a"], ["d"]], lists)
+    pq.write_table(pa.table({"title": titles, "tags": tags}), tmp_path / "shop.parquet")
+    rows, rejects = read(tmp_path, {"format": "parquet"}, {**TAGS, "label_separator": None})
+    assert rows == [(1, ["b>c"], "Bed"), (3, ["d"], "Cot")]
+    assert rejects == [reject(2, NO_TITLE, b'{"tags": ["a"], "title": null}', "shop.parquet")]
+
+
+def test_json_objects_in_a_list_may_each_hold_a_category(tmp_path: Path) -> None:
+    tags = [[{"name": "a"}, {"name": "b"}], [{"id": 1}, 7], [], None]
+    lines = [json.dumps({"title": "Bed", "tags": found}) + "\n" for found in tags]
+    (tmp_path / "shop.jsonl").write_text("".join(lines))
+    categories = {**TAGS, "columns": ["tags.name"], "label_separator": None}
+    rows, rejects = read(tmp_path, {"format": "jsonl"}, categories)
+    assert rows == [(1, ["a", "b"], "Bed")]
+    assert [(bad.line, bad.reason) for bad in rejects] == [(n, NO_CATEGORY) for n in (2, 3, 4)]
 
 
 def test_parquet_may_hold_lists_of_categories(tmp_path: Path) -> None:

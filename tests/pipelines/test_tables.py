@@ -124,6 +124,28 @@ class TestWhateverTheBlockSize:
         plain = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(encoding, encoding)
         assert rejects == [reject(4, STRAY_QUOTE, '"b" c\n'.encode(plain))]
 
+    @pytest.mark.parametrize("marked", [True, False])
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+    def test_without_a_byte_order_mark_wide_characters_are_little_endian(
+        self, tmp_path: Path, encoding: str, marked: bool
+    ) -> None:
+        text = 'ad\nMöbel\n"b" c\n'
+        content = text.encode(encoding if marked else f"{encoding}-le")
+        rows, rejects = read(tmp_path, content, encoding=encoding)
+        assert rows == [(2, "Möbel")]
+        assert rejects == [reject(3, STRAY_QUOTE, '"b" c\n'.encode(f"{encoding}-le"))]
+
+    def test_a_file_of_another_encoding_than_declared_lacks_its_column(
+        self, tmp_path: Path
+    ) -> None:
+        with pytest.raises(MissingColumn):
+            read(tmp_path, b"ad\na\n", encoding="utf-16")
+
+    def test_what_an_encoding_cannot_write_back_ends_no_run(self, tmp_path: Path) -> None:
+        content = b"ad\n\xd5a\x1b$B\n"
+        rows, rejects = read(tmp_path, content, encoding="iso2022_jp")
+        assert (len(rows), len(rejects)) == (0, 1)
+
     def test_broken_utf_16_is_rejected_exactly_as_it_was(self, tmp_path: Path) -> None:
         lone = b"\x00\xd8x\0\n\0"
         content = "\ufeffad\na\n".encode("utf-16-le") + lone + "b\n".encode("utf-16-le") + b"c"

@@ -7,8 +7,10 @@ import gzip
 import json
 import lzma
 import random
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,11 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": lambda plain: gzip.compress(plain, 1),
     "bz2": lambda plain: bz2.compress(plain, 1),
     "xz": lambda plain: lzma.compress(plain, preset=0),
+}
+UNPACKERS: dict[str, Callable[[], Any]] = {
+    "gz": lambda: zlib.decompressobj(wbits=31),
+    "bz2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
 }
 ROWS = 60_000
 
@@ -73,6 +80,22 @@ def test_a_file_cut_short_is_a_reject_behind_what_could_be_read(
     ((line, reason),) = rejects
     assert line == 0
     assert reason.startswith("not read to its end: the compressed file is damaged (")
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize(("form", "written"), [("table", as_table), ("jsonl", as_json)])
+def test_of_a_small_file_cut_short_all_that_can_be_unpacked_is_read(
+    tmp_path: Path, ending: str, form: str, written: Callable[[list[str]], bytes]
+) -> None:
+    rows = titles(rows=2000)  # fewer than the reader takes at once
+    packed = PACKERS[ending](written([*rows, *titles(60_000)[2000:]]))
+    cut = packed[: len(packed) // 2]
+    whole = UNPACKERS[ending]().decompress(cut)  # as far as it goes
+    (tmp_path / f"pets.csv.{ending}").write_bytes(cut)
+    found, rejects = read(tmp_path, form)
+    assert len(found) == whole.count(b"\n") - (form == "table")
+    assert found[:2000] == rows
+    assert len(rejects) == 1
 
 
 @pytest.mark.parametrize("ending", PACKERS)

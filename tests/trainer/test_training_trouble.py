@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from chain import Shop, contents, one_line
+from tiny_shop import OpenShop
 
 from pipelines import progress
 
@@ -145,6 +146,22 @@ def test_a_damaged_shard_is_named_with_the_place_in_it(
     said = own("train")
     one_line(said, shard.name, "damaged at byte", f"of {shard.stat().st_size}", "(record ")
     assert "aisle preprocess --force" in said.err
+
+
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+@pytest.mark.parametrize("spoil", [_cut_short, _changed, lambda content: b""])
+def test_an_evaluation_of_a_damaged_shard_says_so(
+    trained_shop: OpenShop, part: str, spoil: Callable[[bytes], bytes]
+) -> None:
+    """An empty one of the train part is only read by the baselines, which learn from the rest."""
+    shop = trained_shop("damaged")
+    shard = sorted(Path(shop.at().tfrecords).glob(f"exclusive_{part}-*"))[1]
+    shard.write_bytes(spoil(shard.read_bytes()))
+    said = shop("evaluate")
+    if part == "train" and not shard.stat().st_size:
+        assert said.status == 0
+    else:
+        one_line(said, shard.name, "damaged at byte", "aisle preprocess --force")
 
 
 def test_a_missing_shard_is_noticed(own: Shop) -> None:

@@ -10,6 +10,7 @@ import pytest
 from configs.loading import load_settings
 from transforms.categories import (
     NO_LABEL,
+    FileSource,
     Taxonomy,
     ancestors,
     category_of_file,
@@ -48,12 +49,28 @@ def levels(name: str) -> tuple[str | None, ...]:
         ("amazon_home-kitchen_bath_towels.csv", "home_kitchen_bath_towels"),
         ("amazon_industrial_scientific_hardware.csv", "industrial-scientific_hardware"),
         ("amazon_industrial_scientific-tests-measurements_x.csv", "industrial-scientific_x"),
-        ("amazon_baby__toys.tar.csv", "baby_toys"),
+        ("amazon_baby__toys.csv", "baby_toys"),
+        ("amazon_baby_no. 5.csv", "baby_no. 5"),
+        ("amazon_baby_toys", "baby_toys"),
         ("amazon_.csv", ""),
     ],
 )
 def test_a_file_name_says_its_category_by_the_rules_of_the_config(name: str, expected: str) -> None:
     assert category(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("file_name", "Nr. 5"),
+        ("folders", "Düfte & Co/für_sie"),
+        ("path", "Düfte & Co/für_sie/Nr. 5"),
+    ],
+)
+def test_folders_can_say_the_category_too(source: FileSource, expected: str) -> None:
+    path = "Düfte & Co/für_sie /Nr. 5.csv"
+    said = category_of_file(path, source=source, rename=[], prefix="", separator="/")
+    assert said == expected
 
 
 @pytest.mark.parametrize(
