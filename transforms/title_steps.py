@@ -125,16 +125,13 @@ class AddCounters(beam.CombineFn):
 class CountTokens(beam.PTransform):
     """Count the tokens of the training titles; gives one batch: the most frequent of them.
 
-    Takes pairs of a part and a batch of `titles.DISTINCT`; gives `features.TOKEN_COUNTS`, by
+    Takes pairs of a part and a batch of `titles.DISTINCT`; gives `tokens.TOKEN_COUNTS`, by
     falling count. The valid and test parts are not looked at.
     """
 
-    def __init__(
-        self, tokens: TokenSettings, split: SplitSettings, count: CountTokensDoFn | None = None
-    ) -> None:
-        """`count` may count the parts in another way."""
+    def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
         super().__init__()
-        self._tokens, self._count = tokens, count or CountTokensDoFn(tokens, split)
+        self._tokens, self._count = tokens, _CountTokens(tokens, split)
 
     def expand(self, titles: beam.PCollection) -> beam.PCollection:
         top_k = self._tokens.vocabulary_size - RESERVED_IDS
@@ -146,7 +143,7 @@ class CountTokens(beam.PTransform):
         )
 
 
-class CountTokensDoFn(OverlappedDoFn):
+class _CountTokens(OverlappedDoFn):
     """Counts each part with `count_tokens`."""
 
     def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
@@ -157,7 +154,7 @@ class CountTokensDoFn(OverlappedDoFn):
 
 
 class MergeTokenCounts(beam.CombineFn):
-    """Add up batches of `features.TOKEN_COUNTS`, a few at a time."""
+    """Add up batches of `tokens.TOKEN_COUNTS`, a few at a time."""
 
     _AT_ONCE = 8
 
