@@ -11,6 +11,7 @@ from typing import Any
 
 from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
+from aisle.quiet import set_environment
 from aisle.tables import show_chain, show_figures, show_trials
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
@@ -128,7 +129,7 @@ def _model(given: argparse.Namespace, settings: Settings) -> str:
 
 
 def _preprocess(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
-    _load_tensorflow()
+    set_environment()
     from pipelines.preprocess import preprocess
 
     return _figures(
@@ -139,7 +140,7 @@ def _preprocess(given: argparse.Namespace, settings: Settings, artifacts: RunArt
 def _plan_preprocess(
     given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
 ) -> Figures:
-    _load_tensorflow()
+    set_environment()
     from pipelines.preprocess import plan_preprocess
 
     return plan_preprocess(

@@ -47,7 +47,7 @@ Figures = dict[str, Any]
 def cleaned_batches(files: Sequence[CategoryFile], settings: Settings) -> Iterator[pa.RecordBatch]:
     """Yield batches of `CLEANED` of about `_ROWS` rows, as the steps hand them on."""
     from pipelines.category_files import read_category_file
-    from transforms.title_steps import clean_batch
+    from transforms.title_batches import clean_batch
 
     waiting: list[pa.RecordBatch] = []
     for file in files:
@@ -93,8 +93,8 @@ def crossing(cleaned: Sequence[pa.RecordBatch], parts: int, batch_rows: int) -> 
 
 def distinct_tokens(batches: Sequence[pa.RecordBatch], settings: Settings) -> list[Figures]:
     """Return how many distinct tokens there are in growing shares of the batches."""
-    from transforms.features import merge_token_counts
     from transforms.graphs import unique_tokens
+    from transforms.tokens import merge_token_counts
 
     tokens = settings.features.tokens
     counted = [unique_tokens(b.column("text"), tokens.strip, tokens.separate) for b in batches]

@@ -171,9 +171,9 @@ class RunArtifacts:
         return f"{self.prefix.rstrip('/')}/cache/cleaned"
 
     @property
-    def counted_tokens(self) -> str:
-        """Where preprocessing keeps what it counted in each part, for all runs of the prefix."""
-        return f"{self.prefix.rstrip('/')}/cache/counted"
+    def kept_parts(self) -> str:
+        """Where preprocessing keeps what it made of each part, for all runs of the prefix."""
+        return f"{self.prefix.rstrip('/')}/cache/parts"
 
     def predictions(self, dump_id: str) -> str:
         return f"{self.root}/predictions/{check_name('dump id', dump_id)}"

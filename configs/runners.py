@@ -10,6 +10,8 @@ from configs.section import Count, Section
 
 CloudFolder = Annotated[str, Field(pattern=r"^gs://[^/]+(/.*)?$")]
 
+LOCAL_RUNNER = "FnApiRunner"
+
 
 class AcceleratorSettings(Section):
     """GPUs of each worker that predicts; the workers' image must bring the libraries for them."""
@@ -68,7 +70,7 @@ class RunnerSettings(Section):
     the disk of the prefix.
     """
 
-    runner: str = "FnApiRunner"
+    runner: str = LOCAL_RUNNER
     workers: Count = 1
     running_mode: Literal["in_memory", "multi_processing"] = "in_memory"
     mebibytes_in_memory: Annotated[int, Field(ge=0)] = 512

@@ -127,8 +127,8 @@ class PreprocessSettings(Section):
     `batch_rows`: of a step; none: 32,768, or up to 131,072 with more shards, so that what a batch
     has of each is not too small. `rows`: for a quick run, about how many records to take: the
     first ones of each file, the same number of each, and one at least; none: all. `incremental`
-    keeps what was made of each file beside the runs, and reads only files that are new or changed;
-    not with `rows`.
+    keeps what was made of each file and of all titles beside the runs, and applies what files that
+    are new or changed make different; not with `rows`.
     """
 
     rows: Count | None = None

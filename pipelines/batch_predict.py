@@ -24,9 +24,10 @@ from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
 from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
-from pipelines.rejects import WriteRejects, count_reasons
+from pipelines.rejects import count_reasons
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, require_manifest, run_stage
+from pipelines.write_rejects import WriteRejects
 from transforms.predictions import Provenance
 from transforms.rules import report
 from transforms.title_steps import AddCounters

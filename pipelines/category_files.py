@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,13 +15,12 @@ from configs.settings import Settings, SourceSettings
 from pipelines import storage
 from pipelines.joins import JoinFile, find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
-from pipelines.progress import ProgressLog
-from pipelines.rejects import EMPTY_FILE, REJECTED, rejects_batch
+from pipelines.rejects import EMPTY_FILE, REJECTED
 from pipelines.tables import Block, MissingColumn, read_blocks
 from pipelines.unpacking import DamagedFile, plain_name
 from transforms.categories import category_of_file
 from transforms.csv_records import EMPTY_TITLE, RejectedRow
-from transforms.title_steps import READ, REJECTS
+from transforms.title_batches import READ
 
 TITLE = "title"
 _SAYS = {"file_name": "name", "folders": "folder", "path": "path"}
@@ -98,49 +96,6 @@ def _category(relative: str, rules: CategorySettings) -> str | None:
         prefix=rules.prefix,
         separator=rules.separator,
     )
-
-
-class ReadCategoryFiles(beam.PTransform):
-    """Read files into batches of `READ`; the output `rejects` holds batches of `REJECTED`.
-
-    `first`: take only so many records of each file.
-    """
-
-    def __init__(
-        self,
-        source: SourceSettings,
-        categories: CategorySettings,
-        progress: ProgressLog,
-        features: Mapping[str, ColumnFeature] | None = None,
-        first: int | None = None,
-    ) -> None:
-        super().__init__()
-        self._do_fn = _ReadCategoryFile(source, categories, progress, features or {}, first)
-
-    def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
-        return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, main="read")
-
-
-class _ReadCategoryFile(beam.DoFn):
-    def __init__(
-        self,
-        source: SourceSettings,
-        categories: CategorySettings,
-        progress: ProgressLog,
-        features: Mapping[str, ColumnFeature],
-        first: int | None,
-    ) -> None:
-        self._source, self._categories, self._progress = source, categories, progress
-        self._features, self._first = features, first
-
-    def process(self, file: CategoryFile) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        read = read_category_file(file, self._source, self._categories, self._features)
-        for batch, rejects in read if self._first is None else first_records(read, self._first):
-            self._progress.add("records read", batch.num_rows + len(rejects))
-            if batch.num_rows:
-                yield batch
-            if rejects:
-                yield beam.pvalue.TaggedOutput(REJECTS, rejects_batch(rejects))
 
 
 def read_category_file(

@@ -10,14 +10,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
@@ -26,16 +23,13 @@ from configs.loading import fingerprint
 from configs.settings import CategorySettings, Settings, SourceSettings, TextSettings
 from pipelines import storage
 from pipelines.category_files import CategoryFile, empty_titles, read_category_file
-from pipelines.progress import ProgressLog
 from pipelines.rejects import REJECTED, rejects_batch
-from transforms.overlap import OverlappedDoFn
-from transforms.title_steps import REJECTS, clean_batch
+from transforms.title_batches import clean_batch
 from transforms.titles import CLEANED
 
-COUNTS = "counts"
-_DIGEST = 32
+_DIGEST = 32  # bytes of a SHA-256, for which processors have instructions
 _MADE_BY = ("pipelines", "transforms")
-_LIBRARIES = ("tensorflow", "pyarrow", "numpy")
+_LIBRARIES = ("tensorflow", "tensorflow-transform", "pyarrow", "numpy")
 _READ_ROWS = b"read"
 
 
@@ -47,21 +41,30 @@ class CleanedFile:
     rejects: list[pa.RecordBatch] = field(default_factory=list)
     read: int = 0
 
+    @property
+    def records(self) -> int:
+        return self.read + sum(batch.num_rows for batch in self.rejects)
+
 
 def entry_names(files: Sequence[CategoryFile], settings: Settings) -> list[str]:
     """Return for each file the name of its entry: 32 hexadecimal digits."""
-    shaped = fingerprint(
+    shaped = entry_fingerprint(settings)
+    told = [f"{shaped}\0{file.relative}\0{file.category}\0{file.digest}" for file in files]
+    return [
+        hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        for text in told
+    ]
+
+
+def entry_fingerprint(settings: Settings) -> str:
+    """Fingerprint the settings and the code that shape an entry."""
+    return fingerprint(
         settings.source,
         settings.categories,
         settings.text,
         settings.features.model_dump(mode="json", include={"columns"}),
         {"key": settings.split.key, "code": code_fingerprint()},
     )
-    told = [f"{shaped}\0{file.relative}\0{file.category}\0{file.digest}" for file in files]
-    return [
-        hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-        for text in told
-    ]
 
 
 @functools.cache
@@ -75,77 +78,56 @@ def code_fingerprint() -> str:
     return digest.hexdigest()
 
 
-class ReadCleanedFiles(beam.PTransform):
-    """Turn pairs of a file and the name of its entry into batches of `CLEANED`.
+@dataclass(frozen=True)
+class FileCleaner:
+    """Reads and cleans a file, or takes what an earlier run made of it from `folder`."""
 
-    The output `rejects` holds batches of `REJECTED`, `counts` counters as `AddCounters` takes them.
-    """
+    source: SourceSettings
+    categories: CategorySettings
+    text: TextSettings
+    key: int
+    features: Mapping[str, ColumnFeature]
+    folder: str
 
-    def __init__(self, settings: Settings, folder: str, progress: ProgressLog) -> None:
-        super().__init__()
-        self._do_fn = _ReadCleanedFile(
+    @classmethod
+    def of(cls, settings: Settings, folder: str) -> FileCleaner:
+        return cls(
             settings.source,
             settings.categories,
             settings.text,
             settings.split.key,
             settings.features.columns,
             folder,
-            progress,
         )
 
-    def expand(self, files: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
-        return files | beam.ParDo(self._do_fn).with_outputs(REJECTS, COUNTS, main="cleaned")
-
-
-class _ReadCleanedFile(OverlappedDoFn):
-    def __init__(
-        self,
-        source: SourceSettings,
-        categories: CategorySettings,
-        text: TextSettings,
-        key: int,
-        features: Mapping[str, ColumnFeature],
-        folder: str,
-        progress: ProgressLog,
-    ) -> None:
-        self._source, self._categories, self._text, self._key = source, categories, text, key
-        self._features, self._folder, self._progress = features, folder, progress
-
-    def work(self, element: tuple[CategoryFile, str]) -> list[Any]:
-        file, name = element
-        path = f"{self._folder}/{name}"
-        found = load_entry(path)
+    def take(self, file: CategoryFile, name: str) -> CleanedFile:
+        """Return what is made of a file; `name` is that of its entry, which is there then."""
+        found = self.known(name)
         if found is None:
             found = self._make(file)
-            storage.write_bytes(path, pack_entry(found))
-        self._progress.add("records read", found.read + sum(b.num_rows for b in found.rejects))
-        return list(_outputs(found, file.number))
+            storage.write_bytes(f"{self.folder}/{name}", pack_entry(found))
+        return found
+
+    def known(self, name: str) -> CleanedFile | None:
+        """Return what an entry holds; None where there is none."""
+        return load_entry(f"{self.folder}/{name}")
 
     def _make(self, file: CategoryFile) -> CleanedFile:
         made = CleanedFile()
-        for rows, rejects in read_category_file(
-            file, self._source, self._categories, self._features
-        ):
+        for rows, rejects in read_category_file(file, self.source, self.categories, self.features):
             if rejects:
                 made.rejects.append(rejects_batch(rejects))
             if rows.num_rows:
-                cleaned, blank = clean_batch(rows, self._text, self._key)
-                made.titles.append(_with_file(cleaned, 0))
+                cleaned, blank = clean_batch(rows, self.text, self.key)
+                made.titles.append(with_file(cleaned, 0))
                 made.read += rows.num_rows
                 if blank.num_rows:
-                    made.rejects.append(empty_titles(_with_file(blank, 0), [file.relative]))
+                    made.rejects.append(empty_titles(with_file(blank, 0), [file.relative]))
         return made
 
 
-def _outputs(found: CleanedFile, number: int) -> Iterator[Any]:
-    for batch in found.titles:
-        yield _with_file(batch, number)
-    for rejects in found.rejects:
-        yield beam.pvalue.TaggedOutput(REJECTS, rejects)
-    yield beam.pvalue.TaggedOutput(COUNTS, Counter({("read",): found.read}))
-
-
-def _with_file(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+def with_file(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    """Return rows of which each says that it is of the file `number`."""
     place = batch.schema.get_field_index("file")
     numbers = pa.array(np.full(batch.num_rows, number, np.int32))
     return batch.set_column(place, "file", numbers)
@@ -182,7 +164,7 @@ def load_entry(path: str) -> CleanedFile | None:
 
 def with_digest(content: memoryview) -> bytes:
     """Return the content with a hash of it in front."""
-    return hashlib.blake2b(content, digest_size=_DIGEST).digest() + content
+    return hashlib.sha256(content).digest() + content
 
 
 def without_digest(path: str) -> pa.Buffer | None:
@@ -191,7 +173,7 @@ def without_digest(path: str) -> pa.Buffer | None:
         content = memoryview(storage.read_bytes(path))
     except FileNotFoundError:
         return None
-    digest = hashlib.blake2b(content[_DIGEST:], digest_size=_DIGEST).digest()
+    digest = hashlib.sha256(content[_DIGEST:]).digest()
     return pa.py_buffer(content[_DIGEST:]) if digest == content[:_DIGEST] else None
 
 

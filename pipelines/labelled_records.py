@@ -26,7 +26,7 @@ from pipelines.tables import Block, TableFormat, read_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 from transforms.labels import record_labels
-from transforms.title_steps import READ
+from transforms.title_batches import READ
 
 NO_CATEGORY = "no category"
 _TITLE = ":title"  # the one of the accepted columns that a file has; a header is never called so

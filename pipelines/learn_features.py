@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import tensorflow_transform.beam as tft_beam
 
 from configs.settings import Settings
-from transforms.categories import Taxonomy, make_taxonomy
+from pipelines.statistics import level_rules
+from transforms.categories import taxonomy_of_counts
 from transforms.column_steps import AddTrainColumns
 from transforms.features import (
     ALONG,
@@ -28,21 +30,14 @@ class FindTaxonomy(beam.PTransform):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        levels = settings.categories.levels.items()
-        self._separator = settings.categories.separator
-        self._rules = {level: (rule.part, rule.min_parts) for level, rule in levels}
+        self._separator, self._rules = settings.categories.separator, level_rules(settings)
 
     def expand(self, counters: beam.PCollection) -> beam.PCollection:
         return (
             counters
             | "Add up" >> beam.CombineGlobally(AddCounters())
-            | "Build the tree" >> beam.Map(_taxonomy_of, self._separator, self._rules)
+            | "Build the tree" >> beam.Map(taxonomy_of_counts, self._separator, self._rules)
         )
-
-
-def _taxonomy_of(counts: Counter, separator: str, rules: dict[str, tuple[int, int]]) -> Taxonomy:
-    names = (key[1] for key in counts if key[0] == "category_titles")
-    return make_taxonomy(names, separator, rules)
 
 
 class MakeFeatures(beam.PTransform):
@@ -54,27 +49,14 @@ class MakeFeatures(beam.PTransform):
 
     def __init__(self, settings: Settings, folder: str, temporary: str) -> None:
         super().__init__()
-        features = settings.features
         self._folder, self._temporary = folder, temporary
-        self._preprocessing_fn = make_preprocessing_fn(
-            vocabulary_size=features.tokens.vocabulary_size,
-            length=features.tokens.length,
-            strip=features.tokens.strip,
-            separate=features.tokens.separate,
-            sizes=features.ngrams.sizes,
-            character_sizes=features.ngrams.character_sizes,
-            buckets=features.ngrams.buckets,
-            columns=features.columns,
-            clean=cleaning_of(settings.text),
-        )
-        self._columns, self._split = features.columns, settings.split
+        self._preprocessing_fn = preprocessing_fn_of(settings)
+        self._columns, self._split = settings.features.columns, settings.split
 
     def expand(self, inputs: tuple[beam.PCollection, beam.PCollection]) -> beam.PCollection:
         titles, vocabulary = inputs
         with tft_beam.Context(temp_dir=self._temporary, passthrough_keys=set(ALONG)):
-            tokens = vocabulary | "Rank the tokens" >> beam.Map(
-                lambda counts: vocabulary_batch(counts.column("token"))
-            )
+            tokens = vocabulary | "Rank the tokens" >> beam.Map(_ranked)
             if self._columns:
                 tokens = (tokens, titles) | "Add the columns" >> AddTrainColumns(
                     self._columns, self._split
@@ -90,3 +72,40 @@ class MakeFeatures(beam.PTransform):
                 tft_beam.TransformDataset(output_record_batches=True)
             )
         return transformed | "Take the batch" >> beam.Map(lambda element: element[0])
+
+
+class LearnTransform(beam.PTransform):
+    """Learn the transform function from the vocabulary alone, and write it."""
+
+    def __init__(self, settings: Settings, folder: str, temporary: str) -> None:
+        super().__init__()
+        self._folder, self._temporary = folder, temporary
+        self._preprocessing_fn = preprocessing_fn_of(settings)
+
+    def expand(self, vocabulary: beam.PCollection) -> beam.PCollection:
+        with tft_beam.Context(temp_dir=self._temporary):
+            tokens = vocabulary | "Rank the tokens" >> beam.Map(_ranked)
+            transform_fn = (tokens, input_config()) | "Learn" >> (
+                tft_beam.AnalyzeDataset(self._preprocessing_fn)
+            )
+            return transform_fn | "Write" >> tft_beam.WriteTransformFn(self._folder)
+
+
+def preprocessing_fn_of(settings: Settings) -> Callable[..., dict[str, Any]]:
+    """Return the function that tf.Transform traces."""
+    features = settings.features
+    return make_preprocessing_fn(
+        vocabulary_size=features.tokens.vocabulary_size,
+        length=features.tokens.length,
+        strip=features.tokens.strip,
+        separate=features.tokens.separate,
+        sizes=features.ngrams.sizes,
+        character_sizes=features.ngrams.character_sizes,
+        buckets=features.ngrams.buckets,
+        columns=features.columns,
+        clean=cleaning_of(settings.text),
+    )
+
+
+def _ranked(counts: pa.RecordBatch) -> pa.RecordBatch:
+    return vocabulary_batch(counts.column("token"))

@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-import apache_beam as beam
-import pyarrow as pa
-from apache_beam.options.pipeline_options import PipelineOptions
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import fingerprint
+from configs.runners import LOCAL_RUNNER
 from configs.settings import Settings
 from pipelines import storage
-from pipelines.category_files import (
-    CategoryFile,
-    ReadCategoryFiles,
-    empty_titles,
-    find_category_files,
-)
-from pipelines.cleaned_files import COUNTS, ReadCleanedFiles, entry_names, known_entries
-from pipelines.known_tokens import CountChanges
-from pipelines.learn_features import FindTaxonomy, MakeFeatures
+from pipelines.category_files import CategoryFile, find_category_files
+from pipelines.cleaned_files import entry_names, known_entries
 from pipelines.made_with import write_made_with
 from pipelines.progress import ProgressLog, show_progress
-from pipelines.rejects import WriteRejects, count_reasons
-from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
-from pipelines.statistics import (
-    read_figures,
-    why_no_example,
-    write_seen_ngrams,
-    write_statistics,
-)
-from pipelines.write_examples import SEEN, WriteExamples
-from transforms.seen_ngrams import MergeSeen
-from transforms.title_steps import (
-    REJECTS,
-    STATS,
-    AddCounters,
-    CleanTitles,
-    CountTokens,
-    DistinctTitles,
-)
+from pipelines.statistics import read_figures, why_no_example
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+# Takes files, shards, the work folder and the log.
+_Make = Callable[[Sequence[CategoryFile], int, str, ProgressLog], None]
 
 
 def preprocess(
@@ -60,10 +37,9 @@ def preprocess(
 
     Raises `UsageError` for an input without a file, a file without a category, an unknown option.
     """
-    options = pipeline_options(settings.pipeline, beam_arguments)
-    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
+    make, here = _way(settings, artifacts, input_root, beam_arguments)
     files, input_fingerprint, size = find_category_files(input_root, settings)
-    cache, shards = _cache(settings, artifacts), settings.preprocess.shards_of(size)
+    shards = settings.preprocess.shards_of(size)
     folders = {
         "tfrecords": artifacts.tfrecords,
         "transform_fn": artifacts.transform_fn,
@@ -72,15 +48,11 @@ def preprocess(
     }
 
     def body(work: str) -> dict[str, Any]:
-        here = is_on_this_machine(options) and not storage.is_remote(work)
-        log = ProgressLog(f"{work}/progress.log" if here else None)
-        taken = {"files_known": _known(files, settings, cache.cleaned_files)} if cache else {}
-        with (
-            transform_folders(work, options) as learned,
-            show_progress("preprocess", log, {}),
-            running(options, settings.pipeline, work) as pipeline,
-        ):
-            build(pipeline, files, settings, shards, work, log, learned, cache)
+        log = ProgressLog(f"{work}/progress.log" if here and not storage.is_remote(work) else None)
+        cleaned = _cleaned(settings, artifacts)
+        taken = {"files_known": _known(files, settings, cleaned)} if cleaned else {}
+        with show_progress("preprocess", log, {}):
+            make(files, shards, work, log)
         work_stats = f"{work}/stats"
         write_made_with(settings, work_stats)
         figures = {"files": len(files), **taken, "bytes": size, **read_figures(work_stats)}
@@ -103,6 +75,55 @@ def preprocess(
     )
 
 
+def _way(
+    settings: Settings, artifacts: RunArtifacts, input_root: str, beam_arguments: Sequence[str]
+) -> tuple[_Make, bool]:
+    """Return what makes the outcome, and whether it works on this machine.
+
+    Changes are applied to what is kept without Beam, whose loading alone takes seconds.
+    """
+    if keeps_parts(settings, beam_arguments):
+        from pipelines.update import update
+
+        return lambda *given: update(settings, artifacts, *given), True
+    options = _options(settings, artifacts, input_root, beam_arguments)
+    from pipelines.preprocess_pipeline import run_pipeline
+    from pipelines.runner import is_on_this_machine
+
+    cleaned = _cleaned(settings, artifacts)
+
+    def make(files: Sequence[CategoryFile], shards: int, work: str, log: ProgressLog) -> None:
+        run_pipeline(options, files, settings, shards, work, log, cleaned)
+
+    return make, is_on_this_machine(options)
+
+
+def keeps_parts(settings: Settings, beam_arguments: Sequence[str]) -> bool:
+    """Tell whether whole parts are kept from run to run, and only changes applied to them.
+
+    On one machine, and for titles alone: what further columns become is known to tf.Transform only.
+    """
+    return (
+        _incremental(settings)
+        and not settings.features.columns
+        and settings.pipeline.runner == LOCAL_RUNNER
+        and not beam_arguments
+    )
+
+
+def _options(
+    settings: Settings, artifacts: RunArtifacts, input_root: str, beam_arguments: Sequence[str]
+) -> PipelineOptions:
+    from aisle.quiet import import_tensorflow
+
+    import_tensorflow()
+    from pipelines.runner import check_shared, pipeline_options
+
+    options = pipeline_options(settings.pipeline, beam_arguments)
+    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
+    return options
+
+
 def _known(files: Sequence[CategoryFile], settings: Settings, cache: str) -> int:
     """Return of how many files an earlier run has left what it made."""
     known = known_entries(cache)
@@ -118,17 +139,13 @@ def plan_preprocess(
     beam_arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write the Dataflow job that `preprocess` would start to a folder; return what is in it."""
-    from pipelines.dry_run import TEMPORARY, dry_run_options, write_job
+    options = _options(settings, artifacts, input_root, beam_arguments)
+    from pipelines.preprocess_pipeline import plan_pipeline
 
-    options = dry_run_options(pipeline_options(settings.pipeline, beam_arguments))
-    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
     files, _, size = find_category_files(input_root, settings)
-    work = f"{artifacts.work}/preprocess"
-    pipeline = beam.Pipeline(options=options)
-    learned = (f"{work}/transform_fn", TEMPORARY)
-    cache, shards = _cache(settings, artifacts), settings.preprocess.shards_of(size)
-    build(pipeline, files, settings, shards, work, ProgressLog(), learned, cache)
-    return write_job(pipeline, folder)
+    shards, work = settings.preprocess.shards_of(size), f"{artifacts.work}/preprocess"
+    cleaned = _cleaned(settings, artifacts)
+    return plan_pipeline(options, files, settings, shards, work, folder, cleaned)
 
 
 def preprocess_fingerprint(settings: Settings) -> str:
@@ -150,139 +167,10 @@ def preprocess_fingerprint(settings: Settings) -> str:
     )
 
 
-@contextlib.contextmanager
-def transform_folders(work: str, options: PipelineOptions) -> Iterator[tuple[str, str]]:
-    """Give the folders that TensorFlow writes itself: the transform function, and a temporary one.
-
-    On one machine they are on its disk, and the first is then published. The workers of a cluster
-    share neither disk nor file layer there: they get the paths themselves.
-    """
-    learned, temporary = f"{work}/transform_fn", f"{work}/tft"
-    if not is_on_this_machine(options):
-        yield learned, temporary
-        return
-    with storage.published(learned) as here, storage.scratch(temporary) as scratch:
-        yield here, scratch
+def _incremental(settings: Settings) -> bool:
+    return settings.preprocess.incremental and settings.preprocess.rows is None
 
 
-def build(
-    pipeline: beam.Pipeline,
-    files: Sequence[CategoryFile],
-    settings: Settings,
-    shards: int,
-    work: str,
-    log: ProgressLog,
-    learned: tuple[str, str],
-    cache: RunArtifacts | None = None,
-) -> None:
-    """Lay out the pipeline; everything it makes lies below `work`, or in the `learned` folders.
-
-    `cache` says where what earlier runs made of files and parts is, and is put.
-    """
-    if cache is None:
-        cleaned, rejects, read = _read_and_clean(pipeline, files, settings, shards, log)
-    else:
-        cleaned, rejects, read = _read_or_take(pipeline, files, settings, log, cache.cleaned_files)
-    distinct = cleaned | "Keep distinct titles" >> DistinctTitles(shards)
-    tokens, split = settings.features.tokens, settings.split
-    count = CountChanges(tokens, split, shards, cache.counted_tokens) if cache else None
-    vocabulary = distinct.titles | "Count the tokens" >> CountTokens(tokens, split, count)
-    taxonomy = distinct[STATS] | "Find the categories" >> FindTaxonomy(settings)
-    rejects | "Keep the rejects" >> WriteRejects(f"{work}/rejected", shards)
-    transformed = (distinct.titles, vocabulary) | "Make features" >> MakeFeatures(
-        settings, *learned
-    )
-    written = transformed | "Write the examples" >> WriteExamples(
-        settings, shards, taxonomy, f"{work}/tfrecords", log
-    )
-    (
-        written[SEEN]
-        | "All n-grams seen" >> beam.CombineGlobally(MergeSeen())
-        | ("Keep the n-grams seen" >> beam.Map(write_seen_ngrams, folder=f"{work}/stats"))
-    )
-    counts = (
-        (
-            distinct[STATS],
-            written.counts,
-            read,
-            rejects | "Count the rejects" >> beam.Map(count_reasons),
-        )
-        | "All counts" >> beam.Flatten()
-        | "Add them up" >> beam.CombineGlobally(AddCounters())
-    )
-    counts | "Write the statistics" >> beam.Map(
-        write_statistics,
-        beam.pvalue.AsSingleton(taxonomy),
-        beam.pvalue.AsSingleton(vocabulary),
-        folder=f"{work}/stats",
-        level=settings.objectives.exclusive.level,
-    )
-
-
-def _cache(settings: Settings, artifacts: RunArtifacts) -> RunArtifacts | None:
-    """Return where what earlier runs made of whole files is kept, if they are to be used."""
-    shape = settings.preprocess
-    return artifacts if shape.incremental and shape.rows is None else None
-
-
-def _first(rows: int | None, files: int) -> int | None:
-    """Return how many records a file may give, so that all give about `rows`; one at least."""
-    return None if rows is None else max(1, rows // files)
-
-
-_Read = tuple[beam.PCollection, beam.PCollection, beam.PCollection]
-
-
-def _read_and_clean(
-    pipeline: beam.Pipeline,
-    files: Sequence[CategoryFile],
-    settings: Settings,
-    shards: int,
-    log: ProgressLog,
-) -> _Read:
-    """Return batches of `CLEANED`, of `REJECTED`, and counters of what was read."""
-    read = (
-        pipeline
-        | "List the files" >> beam.Create(list(files))
-        | "Spread the files" >> beam.Reshuffle()
-        | "Read the records"
-        >> ReadCategoryFiles(
-            settings.source,
-            settings.categories,
-            log,
-            settings.features.columns,
-            first=_first(settings.preprocess.rows, len(files)),
-        )
-    )
-    cleaned = read.read | "Clean the titles" >> CleanTitles(
-        settings.text, settings.split.key, settings.preprocess.batch_rows_of(shards)
-    )
-    sources = [file.relative for file in files]
-    rejects = (
-        read[REJECTS],
-        cleaned[REJECTS] | "Name empty titles" >> beam.Map(empty_titles, sources),
-    ) | "All rejects" >> beam.Flatten()
-    counts = read.read | "Count the records" >> beam.Map(_count_read)
-    return cleaned.cleaned, rejects, counts
-
-
-def _read_or_take(
-    pipeline: beam.Pipeline,
-    files: Sequence[CategoryFile],
-    settings: Settings,
-    log: ProgressLog,
-    cache: str,
-) -> _Read:
-    """Return the same; what an earlier run made of a file is taken from its entry."""
-    names = entry_names(files, settings)
-    found = (
-        pipeline
-        | "List the files" >> beam.Create(list(zip(files, names, strict=True)))
-        | "Spread the files" >> beam.Reshuffle()
-        | "Read and clean, or take" >> ReadCleanedFiles(settings, cache, log)
-    )
-    return found.cleaned, found[REJECTS], found[COUNTS]
-
-
-def _count_read(batch: pa.RecordBatch) -> Counter:
-    return Counter({("read",): batch.num_rows})
+def _cleaned(settings: Settings, artifacts: RunArtifacts) -> str | None:
+    """Return where what earlier runs made of whole files is kept, if it is to be used."""
+    return artifacts.cleaned_files if _incremental(settings) else None

@@ -6,12 +6,10 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-import transforms.batches  # noqa: F401  registers the coder of record batches
 from pipelines import storage
 from transforms.csv_records import RejectedRow
 
@@ -26,33 +24,13 @@ REJECTED = pa.schema(
 EMPTY_FILE = "the file is empty"
 
 
-class WriteRejects(beam.PTransform):
-    """Write batches of `REJECTED` to `<folder>/part-NNNNN-of-NNNNN.parquet`; gives their counts.
-
-    Rows are kept together by source, sorted by source and line: the same rejects, the same files.
-    """
-
-    def __init__(self, folder: str, parts: int) -> None:
-        super().__init__()
-        self._folder, self._parts = folder, parts
-
-    def expand(self, rejects: beam.PCollection) -> beam.PCollection:
-        return (
-            rejects
-            | "Cut by source"
-            >> beam.FlatMap(_by_source, self._parts).with_output_types(tuple[int, pa.RecordBatch])
-            | "Group by source" >> beam.GroupByKey()
-            | "Write the rejects" >> beam.Map(_write, self._folder, self._parts)
-        )
-
-
-def _by_source(batch: pa.RecordBatch, parts: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def by_source(batch: pa.RecordBatch, parts: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     for source in batch.column("source").unique():
         rows = batch.filter(pc.equal(batch.column("source"), source))
         yield zlib.crc32(source.as_py().encode("utf-8", "surrogateescape")) % parts, rows
 
 
-def _write(element: tuple[int, Iterable[pa.RecordBatch]], folder: str, parts: int) -> int:
+def write_rejects(element: tuple[int, Iterable[pa.RecordBatch]], folder: str, parts: int) -> int:
     part, batches = element
     table = pa.Table.from_batches(list(batches), REJECTED)
     table = table.sort_by([("source", "ascending"), ("line", "ascending"), ("raw", "ascending")])

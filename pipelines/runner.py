@@ -21,13 +21,12 @@ from apache_beam.options.pipeline_options_validator import PipelineOptionsValida
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from configs.errors import UsageError
-from configs.runners import AcceleratorSettings, RunnerSettings
+from configs.runners import LOCAL_RUNNER, AcceleratorSettings, RunnerSettings
 from pipelines import storage
 from pipelines.cluster_trouble import explained
 from pipelines.dataflow_options import DATAFLOW, dataflow_arguments
 from pipelines.spill import spilling
 
-LOCAL_RUNNER = "FnApiRunner"
 _ON_THIS_MACHINE = (LOCAL_RUNNER, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
 # Whose options are of use to which runners; those of all other classes are of use to any.
 _OWNERS: dict[str, tuple[str, ...]] = {

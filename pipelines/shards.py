@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,17 @@ import pyarrow as pa
 from google_crc32c import value as crc32c
 from isal import isal_zlib
 
+from configs.artifacts import shard_name
+from configs.columns import outputs_of
+from configs.settings import Settings
 from pipelines import storage
+from transforms.checksums import crc_of_each
 from transforms.example_bytes import by_length, byte_lengths, join_rows
+from transforms.examples import Shard
+from transforms.label_counts import LabelRules
 
 _MASK_DELTA = 0xA282EAD8
+SLICE_ROWS = 8192  # titles that become examples at once
 _GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
 
 
@@ -28,9 +36,9 @@ class TFRecordFile:
         self._compressor = isal_zlib.compressobj(compression_level, wbits=_GZIP)
         self._packed: list[bytes] = []
 
-    def add(self, examples: pa.LargeBinaryArray) -> None:
-        """Compress serialised examples, bytes [n], behind those before them."""
-        self._packed.append(self._compressor.compress(frame(examples)))
+    def add(self, examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> None:
+        """Compress serialised examples, bytes [n], behind those before them; see `frame`."""
+        self._packed.append(self._compressor.compress(frame(examples, crc)))
 
     def write(self) -> int:
         """Write the file; return its size in bytes."""
@@ -39,13 +47,51 @@ class TFRecordFile:
         return len(packed)
 
 
-def frame(examples: pa.LargeBinaryArray) -> memoryview:
+def label_rules(settings: Settings) -> LabelRules:
+    """Return how titles get their labels."""
+    split, exclusive = settings.split, settings.objectives.exclusive
+    return LabelRules(
+        exclusive.level,
+        exclusive.conflicts,
+        settings.objectives.rule_based,
+        (split.train, split.valid, split.test),
+        tuple(outputs_of(settings.features.columns)),
+    )
+
+
+class ShardFiles:
+    """The shards of one part: a file of an objective and split begins with its first example."""
+
+    def __init__(self, folder: str, part: int, of: int, compression_level: int) -> None:
+        self._folder, self._part, self._of = folder, part, of
+        self._compression_level = compression_level
+        self._files: dict[str, TFRecordFile] = {}
+
+    def add(self, shards: Iterable[Shard]) -> None:
+        for shard in shards:
+            if len(shard.examples):
+                self._file(shard).add(shard.examples, shard.crc)
+
+    def write(self) -> None:
+        for file in self._files.values():
+            file.write()
+
+    def _file(self, shard: Shard) -> TFRecordFile:
+        name = shard_name(shard.objective, shard.split, self._part, self._of)
+        if name not in self._files:
+            self._files[name] = TFRecordFile(f"{self._folder}/{name}", self._compression_level)
+        return self._files[name]
+
+
+def frame(examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> memoryview:
     """Return the TFRecord stream of the examples: length, its CRC, data, its CRC, each masked.
+
+    `crc` is the CRC-32C of each example, where it is known.
 
     Format: tensorflow/core/lib/io/record_writer.h.
     """
     heads = by_length(byte_lengths(examples), _head)
-    crc = np.fromiter(map(crc32c, examples.to_pylist()), np.uint32, len(examples))
+    crc = crc_of_each(examples) if crc is None else crc
     records = join_rows([heads, examples, _fixed(_masked(crc).astype("<u4"))])
     return _content(records)
 

@@ -14,8 +14,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from transforms import batches
-
 _PLACE = struct.Struct("<QQ")
 _IN_LIST = (1 << 64) - 1  # in place of a length
 
@@ -60,6 +58,8 @@ class Spill:
 @contextlib.contextmanager
 def spilling(folder: str, bytes_in_memory: int) -> Iterator[Spill]:
     """Keep the batches that pass between steps inside the block here; `folder` is a local one."""
+    from transforms import batches  # with Beam: whoever only spills does not load it
+
     spill = Spill(folder, bytes_in_memory)
     batches.keep_in(spill)
     try:

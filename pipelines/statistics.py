@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.artifacts import SPLITS
+from configs.settings import Settings
 from pipelines import storage
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
@@ -136,6 +137,12 @@ def read_label_counts(folder: str) -> dict[str, dict[str, int]]:
     text = storage.read_bytes(f"{folder}/labels.csv").decode()
     rows = csv.DictReader(io.StringIO(text, newline=""))
     return {row["label"]: {split: int(row[split]) for split in SPLITS} for row in rows}
+
+
+def level_rules(settings: Settings) -> dict[str, tuple[int, int]]:
+    """Return the rules of the levels as a `Taxonomy` has them."""
+    levels = settings.categories.levels.items()
+    return {level: (rule.part, rule.min_parts) for level, rule in levels}
 
 
 def _category_rows(counts: Counter, taxonomy: Taxonomy) -> Iterable[Sequence[Any]]:

@@ -84,7 +84,7 @@ def serve_threads(port: int) -> None:
 
     import_tensorflow()
     import pipelines.batch_predict
-    import pipelines.preprocess  # noqa: F401  loads what every worker needs
+    import pipelines.preprocess_pipeline  # noqa: F401  loads what every worker needs
 
     address, _ = BeamFnExternalWorkerPoolServicer.start(
         port=port, state_cache_size=STATE_CACHE_BYTES

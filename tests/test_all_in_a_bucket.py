@@ -183,3 +183,20 @@ def test_a_search_in_a_bucket_goes_on_with_more_trials(there: Shop, walked: dict
 def test_a_store_in_a_bucket_is_refused(there: Shop, walked: dict, bucket: str) -> None:
     said = there("write-labels", "--dump-id", "night", "--store", f"sqlite:///{bucket}/labels.db")
     one_line(said, "not a file on this machine", "store.url")
+
+
+def test_incremental_runs_keep_their_parts_in_the_bucket(
+    here: Shop, there: Shop, bucket: str, walked: dict
+) -> None:
+    """The second changes nothing, and takes all from what the first kept."""
+    for run_id, known in (("first", 0), ("second", 12)):
+        sets = ["preprocess.incremental=true"]
+        said = there("preprocess", "--input", f"{bucket}/catalogue", run_id=run_id, sets=sets)
+        assert said.status == 0, said.err
+        assert said.figures["files_known"] == known
+        found = _below(there.at(run_id).tfrecords)
+        assert found.pop("COMPLETED")
+        assert found == examples(here.at())
+        assert _below(there.at(run_id).stats) == _below(here.at().stats)
+    kept = storage.list_files(there.at().kept_parts)
+    assert [file.relative for file in kept if file.relative.endswith("/CURRENT")]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
 from chain import Shop, contents, open_shop
 
-from configs.settings import Settings, SplitSettings, TokenSettings
-from pipelines import cleaned_files, known_tokens
-from transforms.graphs import unique_tokens
-from transforms.title_steps import count_tokens
+from configs.settings import Settings
+from pipelines import cleaned_files
+from transforms.features import RANK, TOKEN
+from transforms.tokens import TEXT, TOKENS
 
 ROOT = Path(__file__).parents[1]
 FILES = 12
@@ -30,7 +30,7 @@ write, written = storage.write_bytes, []
 def write_and_die(path, content):
     write(path, content)
     written.append(path)
-    if sum("/cache/" in name for name in written) == 5:
+    if sum("/cache/" in name for name in written) == int(os.environ["WRITES"]):
         os.kill(os.getpid(), signal.SIGKILL)
 storage.write_bytes = write_and_die
 sys.exit(main(sys.argv[1:]))
@@ -145,7 +145,7 @@ def test_files_that_change_come_and_go(begun: Incremental) -> None:
 
 
 @pytest.mark.system
-def test_other_settings_and_othercode_fingerprint_know_nothing(
+def test_other_settings_and_other_code_know_nothing(
     begun: Incremental, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun.check(0, "text.lower_case=false")
@@ -155,7 +155,7 @@ def test_other_settings_and_othercode_fingerprint_know_nothing(
     begun.check(0)
 
 
-def test_thecode_fingerprint_of_the_rooms_is_part_of_a_name() -> None:
+def test_the_code_of_the_rooms_is_part_of_a_name() -> None:
     assert len(cleaned_files.code_fingerprint()) == 32
     assert {"pipelines", "transforms"} <= set(cleaned_files._MADE_BY)
 
@@ -169,19 +169,27 @@ def test_a_damaged_entry_is_made_anew(begun: Incremental) -> None:
     cut.write_bytes(sound[cut][:-7])
     emptied.write_bytes(b"")
     swapped.write_bytes(os.urandom(500))
+    shutil.rmtree(begun.shop.at().kept_parts)
     begun.check(FILES)
     assert {entry: entry.read_bytes() for entry in begun.entries} == sound
 
 
 @pytest.mark.system
-def test_a_run_that_is_killed_leaves_entries_that_are_right(incremental: Incremental) -> None:
+@pytest.mark.parametrize("writes", [5, FILES + 5])
+def test_a_run_that_is_killed_leaves_what_is_right(incremental: Incremental, writes: int) -> None:
+    """The first dies while files are cleaned, the second while parts are written."""
     typed = incremental.shop.typed("preprocess", "--input", incremental.catalogue, sets=[ON])
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, *typed], cwd=ROOT, capture_output=True, check=False
+        [sys.executable, "-c", KILLED, *typed],
+        cwd=ROOT,
+        env=os.environ | {"WRITES": str(writes)},
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     left = len([entry for entry in incremental.entries if not entry.name.startswith(".")])
-    assert 5 <= left < FILES
+    assert min(writes, FILES) <= left <= FILES
+    assert left < FILES or writes > FILES
     incremental.check(left)
 
 
@@ -190,57 +198,89 @@ def test_a_finished_run_stays_finished_with_and_without_a_cache(incremental: Inc
     assert incremental.run("monday", ON)["done_before"]
 
 
-def _part(rows: dict[int, str]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [pa.array(list(rows), pa.int64()), pa.array([t.encode() for t in rows.values()])],
-        ["key", "text"],
-    )
+def _kept(incremental: Incremental, pattern: str) -> list[Path]:
+    found = sorted(Path(incremental.shop.at().kept_parts).glob(f"*/{pattern}"))
+    assert found
+    return found
 
 
-def test_counts_after_changes_are_those_of_counting_all() -> None:
-    """Titles drawn at random, many words shared; a key stands for another text in one of them."""
-    chance = random.Random(7)
-    words = ["red", "ring", "gold", "mat", "a-b", "x"]
-    tokens = TokenSettings()
-    every = SplitSettings(train=1.0, valid=0.0, test=0.0)
-
-    def titles() -> dict[int, str]:
-        keys = sorted(chance.sample(range(60), 40))
-        texts = {key: " ".join(random.Random(key).choices(words, k=3)) for key in keys}
-        return {**texts, keys[0]: " ".join(chance.choices(words, k=4))}
-
-    for _ in range(20):
-        before, now = (_part(titles()) for _ in range(2))
-        gone, came = known_tokens.changes(before, now)
-        counts = [
-            unique_tokens(batch.column("text"), tokens.strip, tokens.separate)
-            for batch in (before, gone, came)
-        ]
-        found = known_tokens.add_changes(*counts)
-        expected = count_tokens(now, tokens, every)
-        assert _counts(found) == _counts(expected)
-        assert gone.num_rows + came.num_rows < before.num_rows + now.num_rows
-    nothing, all_of_it = known_tokens.changes(_part({}), now)
-    assert (nothing.num_rows, all_of_it.num_rows) == (0, now.num_rows)
+def _add_a_title(incremental: Incremental, title: str = "Unheard of words about toys") -> None:
+    toys = _toys(incremental)
+    toys.write_bytes(toys.read_bytes() + f"{title}\n".encode())
 
 
-def test_texts_that_share_a_key_are_told_apart() -> None:
-    twice = pa.concat_batches([_part({1: "a"}), _part({1: "b", 2: "c"})])
-    gone, came = known_tokens.changes(twice, _part({1: "a", 2: "d"}))
-    assert gone.column("text").to_pylist() == [b"a", b"b", b"c"]
-    assert came.column("text").to_pylist() == [b"a", b"d"]
-
-
-def _counts(batch: pa.RecordBatch) -> dict[bytes, int]:
-    columns = (batch.column(name).to_pylist() for name in ("token", "count"))
-    return dict(zip(*columns, strict=True))
-
-
-def test_damaged_counts_are_made_anew(begun: Incremental) -> None:
-    parts = sorted(Path(begun.shop.at().counted_tokens).glob("*/part-*"))
-    assert len(parts) == 3
-    parts[0].write_bytes(parts[0].read_bytes()[:-3])
-    parts[1].write_bytes(parts[2].read_bytes()[:40] + parts[1].read_bytes()[40:])
-    toys = _toys(begun)
-    toys.write_bytes(toys.read_bytes() + b"Unheard of words about toys\n")
+@pytest.mark.system
+@pytest.mark.parametrize("kind", ["part", "rows", "seen", "tokens", "rejects", "CURRENT"])
+def test_damaged_parts_are_made_anew(begun: Incremental, kind: str) -> None:
+    path = _kept(begun, f"{kind}*")[0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    _add_a_title(begun)
     begun.check(FILES - 1)
+    _add_a_title(begun, "Toys that come after the damage")
+    begun.check(FILES - 1)
+
+
+def test_parts_without_the_entries_they_are_made_of_are_made_anew(begun: Incremental) -> None:
+    for entry in begun.entries:
+        entry.unlink()
+    _kept(begun, "part-*")[0].unlink()
+    _add_a_title(begun)
+    begun.check(0)
+
+
+def test_what_a_newer_run_has_replaced_does_not_stay(begun: Incremental) -> None:
+    before = {path.name for path in _kept(begun, "*")}
+    _add_a_title(begun)
+    begun.check(FILES - 1)
+    after = {path.name for path in _kept(begun, "*")}
+    assert len(after) == len(before)
+    assert after != before
+
+
+def test_a_run_on_beam_takes_the_same_files_and_gives_the_same(begun: Incremental) -> None:
+    """Options of Beam's ask for its runner; the parts are then left alone."""
+    kept = {path: path.read_bytes() for path in _kept(begun, "*")}
+    options = ["--input", begun.catalogue, "--", "--direct_num_workers=1"]
+    said = begun.shop("preprocess", *options, run_id="beam", sets=[ON])
+    assert said.status == 0, said.err
+    assert said.figures["files_known"] == FILES
+    assert begun.outcome("beam") == begun.expected()
+    assert {path: path.read_bytes() for path in _kept(begun, "*")} == kept
+
+
+def test_a_transform_function_that_is_kept_knows_the_new_vocabulary(begun: Incremental) -> None:
+    """The vocabulary is full, so that it is as long as before, and holds other tokens."""
+    few = "features.tokens.vocabulary_size=12"
+    begun.check(FILES, few)
+    before = _vocabulary(begun, f"with-{begun.runs}")
+    for number in range(40):
+        _add_a_title(begun, f"Zither zither zither {number}")
+    learned = {path: path.read_bytes() for path in _transforms(begun)}
+    begun.check(FILES - 1, few)
+    assert {path: path.read_bytes() for path in _transforms(begun)} == learned
+    now = _vocabulary(begun, f"with-{begun.runs}")
+    assert len(now) == len(before)
+    assert b"zither" in set(now) - set(before)
+    texts = [b"zither ring", now[3] + b" " + before[0]]
+    ids, expected = (_token_ids(begun, f"{way}-{begun.runs}", texts) for way in ("with", "without"))
+    assert ids == expected
+    assert ids[0][0] == 2 + now.index(b"zither")
+
+
+def _transforms(incremental: Incremental) -> list[Path]:
+    return sorted(Path(incremental.shop.at().kept_parts).glob("transform-*"))
+
+
+def _vocabulary(incremental: Incremental, run_id: str) -> list[bytes]:
+    folder = Path(incremental.shop.at(run_id).transform_fn)
+    return (folder / "transform_fn/assets/tokens").read_bytes().splitlines()
+
+
+def _token_ids(incremental: Incremental, run_id: str, texts: list[bytes]) -> list[list[int]]:
+    transform = tft.TFTransformOutput(incremental.shop.at(run_id).transform_fn)
+    layer = transform.transform_features_layer()
+    nothing = [b""] * len(texts)
+    raw = {TEXT: texts, TOKEN: nothing, RANK: [0.0] * len(texts)}
+    return layer({name: tf.constant(values) for name, values in raw.items()})[TOKENS].to_list()

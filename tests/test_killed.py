@@ -29,7 +29,7 @@ from configs.settings import Settings
 from pipelines import storage
 from pipelines.stage import require_manifest
 
-HEAVY = ["aisle.commands", "pipelines.preprocess", "trainer.train", "trainer.evaluate"]
+HEAVY = ["aisle.commands", "pipelines.preprocess_pipeline", "trainer.train", "trainer.evaluate"]
 HEAVY += ["pipelines.batch_predict", "pipelines.write_labels", "sklearn.linear_model"]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(HEAVY)

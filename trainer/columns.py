@@ -21,7 +21,7 @@ from configs.columns import (
 from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
-from transforms.features import RESERVED_IDS
+from transforms.tokens import RESERVED_IDS
 
 _EMPTY: dict[Output, Any] = {
     "int": lambda: tf.zeros([1], tf.int64),

@@ -19,8 +19,9 @@ from trainer.columns import raw_type
 from trainer.dataset import parse_examples
 from trainer.losses import sum_up
 from trainer.objectives import Heads, Objective
-from transforms.features import RANK, TEXT, TOKEN
+from transforms.features import RANK, TOKEN
 from transforms.graphs import cleaning_of
+from transforms.tokens import TEXT
 
 SAVED_MODEL, DESCRIPTION = "model", "model.json"
 _TITLE = tf.TensorSpec([None], tf.string, name="title")

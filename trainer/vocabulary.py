@@ -13,7 +13,7 @@ from configs.models import FitSettings, WordSettings
 from pipelines import storage
 from pipelines.progress import counting
 from trainer.vectors import WordVectors, read_vectors
-from transforms.features import RESERVED_IDS, VOCABULARY
+from transforms.tokens import RESERVED_IDS, VOCABULARY
 
 
 @dataclass(frozen=True)

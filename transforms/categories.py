@@ -96,9 +96,15 @@ class Taxonomy:
 
     def labels_at(self, level: str) -> np.ndarray:
         """Return for each category id its class id at `level`, int64; -1 where it has none."""
+        return self._labels[level]
+
+    @cached_property
+    def _labels(self) -> dict[str, np.ndarray]:
+        every = np.arange(len(self.categories), dtype=np.int64)
+        return {**{level: self._labels_of(level) for level in self.level_rules}, "full": every}
+
+    def _labels_of(self, level: str) -> np.ndarray:
         position = {name: i for i, name in enumerate(self.levels[level])}
-        if level == "full":
-            return np.arange(len(self.categories), dtype=np.int64)
         names = (self._name(c, level) for c in self.categories)
         return np.array([position.get(n, NO_LABEL) if n else NO_LABEL for n in names], np.int64)
 
@@ -121,3 +127,13 @@ def make_taxonomy(
     """Sort the categories that were seen into a `Taxonomy`."""
     rules = {level: (rule[0], rule[1]) for level, rule in level_rules.items()}
     return Taxonomy(tuple(sorted(set(categories))), separator, rules)
+
+
+def taxonomy_of_counts(
+    counts: Mapping[tuple[Any, ...], int],
+    separator: str,
+    level_rules: Mapping[str, Sequence[int]],
+) -> Taxonomy:
+    """Return the tree of the categories that `count_titles` has counted titles of."""
+    names = (key[1] for key in counts if key[0] == "category_titles")
+    return make_taxonomy(names, separator, level_rules)

@@ -23,7 +23,12 @@ _MOST_BYTES = 10
 
 def int64_feature(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
     """Return for lists int64 [n, (m)] the example that holds each as feature `name`, bytes [n]."""
-    return _feature(name, _packed(values), _int64_list)
+    return packed_feature(name, pack_int64(values))
+
+
+def packed_feature(name: str, packed: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """Return the same for lists that `pack_int64` has packed, bytes [n]."""
+    return _feature(name, packed, _int64_list)
 
 
 def float_feature(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
@@ -47,9 +52,9 @@ def join_rows(columns: Sequence[pa.LargeBinaryArray]) -> pa.LargeBinaryArray:
 
 def by_length(lengths: np.ndarray, make: Callable[[int], bytes]) -> pa.LargeBinaryArray:
     """Return `make(length)` for each length, bytes [n]; it is called once a distinct length."""
-    distinct, place = np.unique(lengths, return_inverse=True)
-    made = pa.array([make(length) for length in distinct.tolist()], pa.large_binary())
-    return made.take(pa.array(place))
+    occurs = np.bincount(lengths) > 0  # lengths are small: `np.unique` would sort all rows
+    made = pa.array([make(length) for length in np.flatnonzero(occurs).tolist()], pa.large_binary())
+    return made.take(pa.array((np.cumsum(occurs) - 1)[lengths]))
 
 
 def byte_lengths(values: pa.Array) -> np.ndarray:
@@ -103,7 +108,7 @@ def varint(number: int) -> bytes:
     return bytes(groups)
 
 
-def _packed(values: pa.ListArray) -> pa.LargeBinaryArray:
+def pack_int64(values: pa.ListArray) -> pa.LargeBinaryArray:
     """Return the numbers of each list as varints, one after the other, bytes [n]."""
     numbers = values.flatten().to_numpy(zero_copy_only=False)
     small = not len(numbers) or (numbers.min() >= 0 and numbers.max() < _SMALL)
@@ -116,6 +121,23 @@ def _packed(values: pa.ListArray) -> pa.LargeBinaryArray:
     return pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(values), [None, offsets, pa.py_buffer(data)]
     )
+
+
+def unpack_int64(packed: pa.LargeBinaryArray) -> np.ndarray:
+    """Return the numbers of all lists that `pack_int64` packed, one after the other, int64 [m]."""
+    _, offsets, data = packed.buffers()
+    if not len(packed) or data is None:
+        return np.empty(0, np.int64)
+    ends = np.frombuffer(offsets, np.int64)[packed.offset : packed.offset + len(packed) + 1]
+    octets = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    last = np.flatnonzero(octets < 0x80)
+    begins = np.concatenate(([0], last[:-1] + 1))
+    sizes = last - begins + 1
+    numbers = np.zeros(len(last), np.int64)
+    for group in range(int(sizes.max(initial=0))):
+        has = sizes > group
+        numbers[has] |= (octets[begins[has] + group] & 0x7F).astype(np.int64) << 7 * group
+    return numbers
 
 
 def _small_varints(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ level), `categories` int64 list (every full category of the title, the first one
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,51 +16,114 @@ import pyarrow as pa
 
 from configs.artifacts import SPLITS, Objective, Split
 from transforms.categories import Taxonomy
-from transforms.example_bytes import bytes_feature, float_feature, int64_feature, join_rows
-from transforms.features import NGRAMS, TOKENS
-from transforms.titles import (
-    category_ids,
-    exclusive_labels,
-    list_array,
-    node_lists,
-    split_of,
-    title_labels,
+from transforms.checksums import Endings, crc_of_each
+from transforms.example_bytes import (
+    bytes_feature,
+    float_feature,
+    int64_feature,
+    join_rows,
+    pack_int64,
+    packed_feature,
 )
-
-
-@dataclass(frozen=True)
-class LabelRules:
-    """How titles get their labels: the level, what becomes of conflicts, which objectives.
-
-    `columns` names the features beside the title's, as they stand in the titles' batch.
-    """
-
-    level: str
-    conflicts: str
-    rule_based: bool
-    shares: tuple[float, float, float]
-    columns: tuple[str, ...] = ()
+from transforms.label_counts import LabelRules, count_labels
+from transforms.titles import category_ids, exclusive_labels, list_array, node_lists, split_of
+from transforms.tokens import NGRAMS, TOKENS
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The serialised examples of one objective and split in one part, bytes [n]."""
+    """The serialised examples of one objective and split, bytes [n], and their CRC-32C [n]."""
 
     objective: Objective
     split: Split
     examples: pa.LargeBinaryArray
+    crc: np.ndarray
+
+
+class TitleLabels:
+    """The labels of a part's titles, worked out and serialised once for each list of categories.
+
+    `keys` are those of the titles, int64 [n]; most titles share their categories with many others.
+    """
+
+    def __init__(
+        self, keys: np.ndarray, categories: pa.ListArray, taxonomy: Taxonomy, rules: LabelRules
+    ) -> None:
+        self._taxonomy, self._rules = taxonomy, rules
+        self._split = split_of(keys, rules.shares)
+        packed = pack_int64(_ids(categories, taxonomy)).dictionary_encode()
+        self._of = packed.indices.to_numpy()
+        self._distinct = categories.take(pa.array(_first_of_each(self._of)))
+        self._exclusive = self._of_exclusive(packed.dictionary)
+        nodes = node_lists(self._distinct, taxonomy) if rules.rule_based else None
+        self._nodes = None if nodes is None else Endings(int64_feature("labels", nodes))
+
+    def shards(self, features: pa.LargeBinaryArray, begin: int = 0) -> Iterator[Shard]:
+        """Yield examples of the titles from `begin` on, whose serialised features are given."""
+        here = slice(begin, begin + len(features))
+        of, split, crc = self._of[here], self._split[here], crc_of_each(features)
+        row, place = self._examples(of)
+        whole = len(row) == len(of) and bool((np.diff(row) == 1).all())
+        of_row = features if whole else features.take(pa.array(row))
+        yield from _by_split("exclusive", of_row, crc[row], self._exclusive[2], place, split[row])
+        if self._nodes is not None:
+            yield from _by_split("rule_based", features, crc, self._nodes, of, split)
+
+    def counts(self) -> Counter:
+        """Return `count_labels` of all titles."""
+        size = len(self._distinct)
+        titles = [
+            np.bincount(self._of[self._split == number], minlength=size)
+            for number in range(len(SPLITS))
+        ]
+        return count_labels(self._distinct, np.array(titles), self._taxonomy, self._rules)
+
+    def _of_exclusive(
+        self, categories: pa.LargeBinaryArray
+    ) -> tuple[np.ndarray, np.ndarray, Endings]:
+        """Return for each distinct list where its labels begin, how many it has, and all labels."""
+        row, label, _ = exclusive_labels(
+            self._distinct, self._taxonomy, level=self._rules.level, conflicts=self._rules.conflicts
+        )
+        counts = np.bincount(row, minlength=len(self._distinct))
+        serialised = join_rows(
+            [
+                int64_feature("label", list_array(label, np.ones(len(row), np.int64))),
+                packed_feature("categories", categories.take(pa.array(row))),
+            ]
+        )
+        return np.cumsum(counts) - counts, counts, Endings(serialised)
+
+    def _examples(self, of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each example its title and its label; a title may have none, one or more."""
+        begins, counts, _ = self._exclusive
+        each = counts[of]
+        row = np.repeat(np.arange(len(of)), each)
+        inside = np.arange(len(row)) - np.repeat(np.cumsum(each) - each, each)
+        return row, begins[of[row]] + inside
 
 
 def make_shards(
     titles: pa.RecordBatch, taxonomy: Taxonomy, rules: LabelRules
 ) -> tuple[list[Shard], Counter]:
-    """Label the titles of one part and serialise them; return the shards and what was counted.
+    """Label titles and serialise them; return the shards and what was counted.
 
     `titles` holds `title`, `tokens`, `ngrams`, `key` and `categories`, a list a row each, sorted by
     key: their order in the shards. The features are serialised once, and the objectives share them.
     """
-    split = split_of(titles.column("key").flatten().to_numpy(), rules.shares)
-    features = join_rows(
+    labels = labels_of(titles, taxonomy, rules)
+    return list(labels.shards(serialise_features(titles, rules))), labels.counts()
+
+
+def labels_of(titles: pa.RecordBatch, taxonomy: Taxonomy, rules: LabelRules) -> TitleLabels:
+    """Return the labels of such titles."""
+    keys = titles.column("key").flatten().to_numpy()
+    return TitleLabels(keys, titles.column("categories"), taxonomy, rules)
+
+
+def serialise_features(titles: pa.RecordBatch, rules: LabelRules) -> pa.LargeBinaryArray:
+    """Return the examples of such titles without their labels, bytes [n]."""
+    return join_rows(
         [
             bytes_feature("title", titles.column("title").flatten()),
             int64_feature(TOKENS, titles.column(TOKENS)),
@@ -68,15 +131,6 @@ def make_shards(
             *(_of_column(name, titles.column(name)) for name in rules.columns),
         ]
     )
-    categories = titles.column("categories")
-    row, label, conflicting = exclusive_labels(
-        categories, taxonomy, level=rules.level, conflicts=rules.conflicts
-    )
-    counts = _count(categories, taxonomy, rules, row, label, conflicting, split)
-    shards = list(_exclusive(features, categories, taxonomy, row, label, split))
-    if rules.rule_based:
-        shards += _rule_based(features, categories, taxonomy, split)
-    return shards, counts
 
 
 def _of_column(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
@@ -84,92 +138,30 @@ def _of_column(name: str, values: pa.ListArray) -> pa.LargeBinaryArray:
     return (float_feature if floating else int64_feature)(name, values)
 
 
-def _exclusive(
+def _ids(categories: pa.ListArray, taxonomy: Taxonomy) -> pa.ListArray:
+    """Return the ids of each title's categories."""
+    ids = category_ids(categories, taxonomy)[1]
+    return list_array(ids, categories.value_lengths().to_numpy())
+
+
+def _first_of_each(numbers: np.ndarray) -> np.ndarray:
+    """Return where each of the numbers 0, 1, 2 and so on stands first."""
+    first = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return first
+
+
+def _by_split(
+    objective: Objective,
     features: pa.LargeBinaryArray,
-    categories: pa.ListArray,
-    taxonomy: Taxonomy,
-    row: np.ndarray,
-    label: np.ndarray,
+    crc: np.ndarray,
+    labels: Endings,
+    place: np.ndarray,
     split: np.ndarray,
 ) -> Iterator[Shard]:
-    all_ids = list_array(
-        category_ids(categories, taxonomy)[1], categories.value_lengths().to_numpy()
-    )
-    of_row = pa.array(row)
-    examples = join_rows(
-        [
-            features.take(of_row),
-            int64_feature("label", list_array(label, np.ones(len(row), np.int64))),
-            int64_feature("categories", all_ids.take(of_row)),
-        ]
-    )
+    """Put each title's labels behind its features, whose CRC is given; yield the splits."""
+    examples = join_rows([features, labels.values.take(pa.array(place))])
+    whole = labels.crc_behind(crc, place)
     for number, name in enumerate(SPLITS):
-        yield Shard("exclusive", name, examples.filter(pa.array(split[row] == number)))
-
-
-def _rule_based(
-    features: pa.LargeBinaryArray, categories: pa.ListArray, taxonomy: Taxonomy, split: np.ndarray
-) -> Iterator[Shard]:
-    labels = int64_feature("labels", node_lists(categories, taxonomy))
-    examples = join_rows([features, labels])
-    for number, name in enumerate(SPLITS):
-        yield Shard("rule_based", name, examples.filter(pa.array(split == number)))
-
-
-def _count(
-    categories: pa.ListArray,
-    taxonomy: Taxonomy,
-    rules: LabelRules,
-    row: np.ndarray,
-    label: np.ndarray,
-    conflicting: int,
-    split: np.ndarray,
-) -> Counter:
-    """Count examples, conflicts and what was left out.
-
-    Keys: `("labelled",)`: all titles; `("exclusive", split)`, `("rule_based", split)`,
-    `("conflicting",)`, `("dropped",)`, `("unlabelled",)`, `("label", split, name)`,
-    `("further_examples",)`: those that `conflicts: all` makes of a title beyond its first,
-    `("conflict", first name, second name)`, `("level_titles", level, name)`: distinct titles.
-    """
-    stands = {level: title_labels(categories, taxonomy, level) for level in taxonomy.levels}
-    labelled = np.unique(stands[rules.level][0])
-    counts: Counter = Counter()
-    counts[("labelled",)] = len(categories)
-    counts[("conflicting",)] = conflicting
-    counts[("unlabelled",)] = len(categories) - len(labelled)
-    counts[("dropped",)] = conflicting if rules.conflicts == "drop" else 0
-    if rules.conflicts == "all":
-        counts[("further_examples",)] = len(row) - len(labelled)
-    names = taxonomy.levels[rules.level]
-    for number, part in enumerate(SPLITS):
-        counts[("exclusive", part)] = int((split[row] == number).sum())
-        counts[("rule_based", part)] = int((split == number).sum()) if rules.rule_based else 0
-        found = np.bincount(label[split[row] == number], minlength=len(names))
-        counts.update({("label", part, names[i]): int(found[i]) for i in np.flatnonzero(found)})
-    counts.update(_conflict_pairs(*stands[rules.level], names, len(categories)))
-    for level, (_, at_level) in stands.items():
-        found = np.bincount(at_level, minlength=len(taxonomy.levels[level])).tolist()
-        counts.update(
-            {
-                ("level_titles", level, name): n
-                for name, n in zip(taxonomy.levels[level], found, strict=True)
-            }
-        )
-    return counts
-
-
-def _conflict_pairs(
-    row: np.ndarray, label: np.ndarray, names: Sequence[str], titles: int
-) -> Counter:
-    """Count for each pair of labels the titles that stand under both."""
-    from scipy import sparse
-
-    stands = sparse.csr_matrix((np.ones(len(row), np.int64), (row, label)), (titles, len(names)))
-    together = sparse.triu(stands.T @ stands, k=1).tocoo()
-    return Counter(
-        {
-            ("conflict", names[a], names[b]): int(n)
-            for a, b, n in zip(together.row, together.col, together.data, strict=True)
-        }
-    )
+        here = split == number
+        yield Shard(objective, name, examples.filter(pa.array(here)), whole[here])

@@ -17,12 +17,10 @@ from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 from configs.columns import ColumnFeature, DenseColumn
 from transforms.column_features import column_features
 from transforms.column_values import missing_values
-from transforms.text import hash_characters, hash_ngrams, tokenize
+from transforms.text import ngram_buckets, tokenize
+from transforms.tokens import NGRAMS, RESERVED_IDS, TEXT, TOKENS, VOCABULARY
 
-TEXT, TOKEN, RANK = "text", "token", "rank"
-TOKENS, NGRAMS = "tokens", "ngrams"
-VOCABULARY = "tokens"
-RESERVED_IDS = 2  # 0 pads, 1 is any token that the vocabulary lacks
+TOKEN, RANK = "token", "rank"
 
 # What is not a feature but stays beside the features of its title.
 ALONG = {
@@ -31,7 +29,6 @@ ALONG = {
     "part": pa.int64(),
     "categories": pa.string(),
 }
-TOKEN_COUNTS = pa.schema([("token", pa.binary()), ("count", pa.int64())])
 
 
 def make_preprocessing_fn(
@@ -68,10 +65,7 @@ def make_preprocessing_fn(
         known = ids.with_values(
             tf.where(ids.values < 0, np.int64(1), ids.values + np.int64(RESERVED_IDS))
         )
-        grams = hash_ngrams(words, sizes=sizes, buckets=buckets)
-        if character_sizes:
-            inner = hash_characters(words, sizes=character_sizes, buckets=buckets)
-            grams = tf.concat([grams, inner], axis=1)
+        grams = ngram_buckets(words, sizes=sizes, character_sizes=character_sizes, buckets=buckets)
         found = {TOKENS: known, NGRAMS: grams}
         if not columns:
             return found
@@ -195,21 +189,3 @@ def _lists(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
     offsets = pa.array(np.arange(size + 1, dtype=np.int32))
     arrays = [pa.ListArray.from_arrays(offsets, column) for column in columns.values()]
     return pa.RecordBatch.from_arrays(arrays, list(columns))
-
-
-def merge_token_counts(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Add up the counts of each token over batches of `TOKEN_COUNTS`."""
-    table = pa.Table.from_batches(batches, TOKEN_COUNTS)
-    merged = table.group_by("token", use_threads=False).aggregate([("count", "sum")])
-    return _one_batch(merged.rename_columns({"count_sum": "count"}).select(["token", "count"]))
-
-
-def most_frequent(counts: pa.RecordBatch, top_k: int) -> pa.RecordBatch:
-    """Return the `top_k` tokens by falling count; ties go by the token."""
-    order = [("count", "descending"), ("token", "ascending")]
-    return _one_batch(pa.Table.from_batches([counts]).sort_by(order).slice(0, top_k))
-
-
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    batches = table.cast(TOKEN_COUNTS).combine_chunks().to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], TOKEN_COUNTS)

@@ -7,26 +7,15 @@ process uses the whole machine, loads each library once and copies nothing betwe
 from __future__ import annotations
 
 import collections
-import functools
-import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-
-@functools.cache
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@functools.cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), "aisle")
+from transforms.machine import cores, threads
 
 
 class OverlappedDoFn(beam.DoFn):
@@ -49,7 +38,7 @@ class OverlappedDoFn(beam.DoFn):
 
     def overlap(self, element: Any, *side_inputs: Any) -> Iterator[Any]:
         """Hand one element to a thread; yield what is ready, waiting if too much is under way."""
-        self._under_way.append(_threads().submit(self.work, element, *side_inputs))
+        self._under_way.append(threads().submit(self.work, element, *side_inputs))
         while len(self._under_way) > cores():
             yield from self._under_way.popleft().result()
 

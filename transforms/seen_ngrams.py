@@ -6,17 +6,19 @@ n-grams share one then, and one that training never saw has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
 
 def seen_bits(ngrams: pa.ListArray, buckets: int) -> bytes:
     """Return a bit for each bucket, packed: whether it stands in the lists int64 [n, (m)]."""
+    return seen_in(ngrams.flatten().to_numpy(zero_copy_only=False), buckets)
+
+
+def seen_in(ngrams: np.ndarray, buckets: int) -> bytes:
+    """Return the same of the n-grams of all lists, int64 [m]."""
     seen = np.zeros(buckets, np.bool_)
-    seen[ngrams.flatten().to_numpy(zero_copy_only=False)] = True
+    seen[ngrams] = True
     return np.packbits(seen).tobytes()
 
 
@@ -28,25 +30,9 @@ def rows_of_buckets(bits: bytes, buckets: int) -> np.ndarray:
     return rows
 
 
-class MergeSeen(beam.CombineFn):
-    """Bring packed bits together: a bit is set that is set in any."""
-
-    def create_accumulator(self) -> bytes:
-        return b""
-
-    def add_input(self, accumulator: bytes, element: bytes) -> bytes:
-        if not accumulator:
-            return element
-        return np.bitwise_or(
-            np.frombuffer(accumulator, np.uint8), np.frombuffer(element, np.uint8)
-        ).tobytes()
-
-    def merge_accumulators(self, accumulators: Iterable[bytes]) -> bytes:
-        merged = b""
-        for accumulator in accumulators:
-            if accumulator:
-                merged = self.add_input(merged, accumulator)
-        return merged
-
-    def extract_output(self, accumulator: bytes) -> bytes:
-        return accumulator
+def merge_seen(bits: bytes, more: bytes) -> bytes:
+    """Bring packed bits together: a bit is set that is set in either; no bytes are no bits."""
+    if not bits or not more:
+        return bits or more
+    both = np.frombuffer(bits, np.uint8) | np.frombuffer(more, np.uint8)
+    return both.tobytes()

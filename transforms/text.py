@@ -108,6 +108,17 @@ def tokenize(text: tf.Tensor, *, strip: str, separate: str) -> tf.RaggedTensor:
     return tf.strings.split(text)
 
 
+def ngram_buckets(
+    tokens: tf.RaggedTensor, *, sizes: Sequence[int], character_sizes: Sequence[int], buckets: int
+) -> tf.RaggedTensor:
+    """Return the buckets of all n-grams, int64 [batch, (n-grams)]: of words, then of characters."""
+    grams = hash_ngrams(tokens, sizes=sizes, buckets=buckets)
+    if not character_sizes:
+        return grams
+    inner = hash_characters(tokens, sizes=character_sizes, buckets=buckets)
+    return tf.concat([grams, inner], axis=1)
+
+
 def hash_ngrams(tokens: tf.RaggedTensor, *, sizes: Sequence[int], buckets: int) -> tf.RaggedTensor:
     """Return one bucket per n-gram, int64 [batch, (n-grams)]: size by size, in reading order.
 

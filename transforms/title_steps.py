@@ -12,40 +12,21 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import transforms.batches  # noqa: F401  registers the coder of record batches
 from configs.settings import SplitSettings, TextSettings, TokenSettings
-from transforms.features import (
-    RESERVED_IDS,
-    TOKEN_COUNTS,
-    merge_token_counts,
-    most_frequent,
-)
-from transforms.labels import BETWEEN_LABELS
 from transforms.overlap import OverlappedDoFn, in_global_window
-from transforms.titles import (
-    CLEANED,
-    cut_by_key,
-    distinct_titles,
-    further_columns,
-    split_of,
-)
+from transforms.title_batches import clean_batch, count_titles, count_tokens
+from transforms.titles import cut_by_key, distinct_titles
+from transforms.tokens import RESERVED_IDS, TOKEN_COUNTS, merge_token_counts, most_frequent
 
-READ = pa.schema(
-    [
-        ("file", pa.int32()),
-        ("line", pa.int64()),
-        ("category", pa.string()),
-        ("title", pa.string()),
-    ]
-)
 REJECTS = "rejects"
 STATS = "stats"
 
 
 class CleanTitles(beam.PTransform):
-    """Clean the titles of batches of `READ` and hash them; gives batches of `CLEANED`.
+    """Clean the titles of batches of `title_batches.READ` and hash them; gives batches of
+    `titles.CLEANED`.
 
     `(0, 7, home, ' Bed | A ')` becomes `(key, 0, 7, home, 'bed ')`. A row of which nothing is left
     goes to the output `rejects`, as a batch of `READ`.
@@ -92,26 +73,6 @@ class _CleanTitles(OverlappedDoFn):
         return [cleaned, *tagged]
 
 
-def clean_batch(
-    batch: pa.RecordBatch, text: TextSettings, key: int
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Return a batch of `CLEANED`, and the rows of `READ` of which nothing was left."""
-    from transforms.graphs import clean_and_hash
-
-    cleaned, keys = clean_and_hash(batch.column("title"), text, key)
-    blank = pc.equal(pc.binary_length(cleaned), 0)
-    blank = pc.or_(blank, pc.equal(cleaned, pa.scalar(b" ", pa.binary())))
-    whole = pa.RecordBatch.from_arrays(
-        [keys, batch.column("file"), batch.column("line"), batch.column("category"), cleaned],
-        schema=CLEANED,
-    )
-    for name in further_columns(batch, READ):
-        whole = whole.append_column(name, batch.column(name))
-    if not pc.any(blank).as_py():
-        return whole, batch.slice(0, 0)
-    return whole.filter(pc.invert(blank)), batch.filter(blank)
-
-
 class DistinctTitles(beam.PTransform):
     """Group batches of `CLEANED` by key into `parts`, and keep one row a text.
 
@@ -144,44 +105,6 @@ class _FinishPart(OverlappedDoFn):
         return [(part, titles), beam.pvalue.TaggedOutput(STATS, counts)]
 
 
-def count_titles(rows: Iterable[pa.RecordBatch], titles: pa.RecordBatch) -> Counter:
-    """Count records and titles per category, words per title, and repeats.
-
-    Keys: `("records",)`, `("titles",)`, `("repeats_elsewhere",)`: pairs of a title and a category
-    beyond its first; `("category_records", name)`, `("category_titles", name)`, `("words", n)`;
-    `("further_labels",)`: categories of records beyond the first of each.
-    """
-    counts: Counter = Counter()
-    for batch in rows:
-        counts[("records",)] += batch.num_rows
-        of_category = _value_counts("category_records", batch.column("category"))
-        counts.update(_of_each_label(of_category))
-    categories = titles.column("categories")
-    counts[("titles",)] = titles.num_rows
-    counts[("repeats_elsewhere",)] = len(categories.flatten()) - titles.num_rows
-    counts.update(_value_counts("category_titles", categories.flatten()))
-    text = pc.utf8_trim_whitespace(titles.column("text").cast(pa.string()))
-    counts.update(_value_counts("words", pc.add(pc.count_substring(text, " "), 1)))
-    return counts
-
-
-def _value_counts(kind: str, values: pa.Array) -> dict[tuple[str, object], int]:
-    found = pc.value_counts(values)
-    names, counts = found.field("values").to_pylist(), found.field("counts").to_pylist()
-    return {(kind, name): count for name, count in zip(names, counts, strict=True)}
-
-
-def _of_each_label(counts: dict[tuple[str, object], int]) -> Counter:
-    """Count a record in several categories (`labels.record_labels`) once for each."""
-    found: Counter = Counter()
-    for (kind, names), count in counts.items():
-        several = str(names).split(BETWEEN_LABELS)
-        found.update({(kind, name): count for name in several})
-        if len(several) > 1:
-            found[("further_labels",)] += count * (len(several) - 1)
-    return found
-
-
 class AddCounters(beam.CombineFn):
     """Add up `collections.Counter`s."""
 
@@ -202,16 +125,13 @@ class AddCounters(beam.CombineFn):
 class CountTokens(beam.PTransform):
     """Count the tokens of the training titles; gives one batch: the most frequent of them.
 
-    Takes pairs of a part and a batch of `titles.DISTINCT`; gives `features.TOKEN_COUNTS`, by
+    Takes pairs of a part and a batch of `titles.DISTINCT`; gives `tokens.TOKEN_COUNTS`, by
     falling count. The valid and test parts are not looked at.
     """
 
-    def __init__(
-        self, tokens: TokenSettings, split: SplitSettings, count: CountTokensDoFn | None = None
-    ) -> None:
-        """`count` may count the parts in another way."""
+    def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
         super().__init__()
-        self._tokens, self._count = tokens, count or CountTokensDoFn(tokens, split)
+        self._tokens, self._count = tokens, _CountTokens(tokens, split)
 
     def expand(self, titles: beam.PCollection) -> beam.PCollection:
         top_k = self._tokens.vocabulary_size - RESERVED_IDS
@@ -223,7 +143,7 @@ class CountTokens(beam.PTransform):
         )
 
 
-class CountTokensDoFn(OverlappedDoFn):
+class _CountTokens(OverlappedDoFn):
     """Counts each part with `count_tokens`."""
 
     def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
@@ -233,25 +153,8 @@ class CountTokensDoFn(OverlappedDoFn):
         return [count_tokens(element[1], self._tokens, self._split)]
 
 
-def count_tokens(
-    titles: pa.RecordBatch, tokens: TokenSettings, split: SplitSettings
-) -> pa.RecordBatch:
-    """Return the distinct tokens of a part's training titles and how often each occurs."""
-    from transforms.graphs import unique_tokens
-
-    texts = of_training(titles, split).column("text")
-    return unique_tokens(texts, tokens.strip, tokens.separate)
-
-
-def of_training(titles: pa.RecordBatch, split: SplitSettings) -> pa.RecordBatch:
-    """Return the titles of the train part."""
-    key = titles.column("key").to_numpy()
-    train = split_of(key, (split.train, split.valid, split.test)) == 0
-    return titles.filter(pa.array(train))
-
-
 class MergeTokenCounts(beam.CombineFn):
-    """Add up batches of `features.TOKEN_COUNTS`, a few at a time."""
+    """Add up batches of `tokens.TOKEN_COUNTS`, a few at a time."""
 
     _AT_ONCE = 8
 

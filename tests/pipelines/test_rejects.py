@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.rejects import EMPTY_FILE, WriteRejects, count_reasons, rejects_batch
+from pipelines.rejects import EMPTY_FILE, count_reasons, rejects_batch
+from pipelines.write_rejects import WriteRejects
 from transforms.csv_records import RejectedRow
 
 REJECTS = [

@@ -15,7 +15,7 @@ from tiny_shop import OpenShop
 from configs.artifacts import RunArtifacts
 from configs.settings import Settings
 from pipelines.category_files import find_category_files
-from pipelines.preprocess import build
+from pipelines.preprocess_pipeline import build
 from pipelines.progress import ProgressLog
 from pipelines.spill import Spill, spilling
 from transforms.batches import RecordBatchCoder

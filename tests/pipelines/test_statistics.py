@@ -19,7 +19,7 @@ from pipelines.statistics import (
 )
 from transforms.categories import make_taxonomy
 from transforms.csv_records import EMPTY_TITLE
-from transforms.features import TOKEN_COUNTS
+from transforms.tokens import TOKEN_COUNTS
 
 TREE = make_taxonomy(["a_x", "b"], "_", {"main": [0, 1], "sub": [1, 2]})
 # 10 records: 1 not trusted, 1 empty title, 8 cleaned, of which 5 distinct titles and 3 repeats

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from transforms.categories import make_taxonomy
-from transforms.examples import LabelRules, Shard, make_shards
+from transforms.examples import Shard, make_shards
+from transforms.label_counts import LabelRules
 from transforms.text_keys import KEY_BITS
 
 TREE = make_taxonomy(["a_x", "b_y", "b_z"], "_", {"main": [0, 1], "sub": [1, 3]})

@@ -12,10 +12,11 @@ import tensorflow_transform as tft
 from apache_beam.testing.util import assert_that
 
 from configs.settings import Settings
-from pipelines.preprocess import MakeFeatures
-from transforms.features import RANK, TEXT, TOKEN, TOKEN_COUNTS, merge_token_counts, most_frequent
+from pipelines.learn_features import MakeFeatures
+from transforms.features import RANK, TOKEN
 from transforms.text import hash_ngrams, tokenize
 from transforms.titles import DISTINCT
+from transforms.tokens import TEXT, TOKEN_COUNTS, merge_token_counts, most_frequent
 
 SETTINGS = Settings(
     name="shop",

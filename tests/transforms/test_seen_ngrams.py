@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from transforms.seen_ngrams import MergeSeen, rows_of_buckets, seen_bits
+from transforms.seen_ngrams import rows_of_buckets, seen_bits
+from transforms.seen_steps import MergeSeen
 
 BUCKETS = 13
 

@@ -11,18 +11,17 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from configs.settings import SplitSettings, TextSettings, TokenSettings
-from transforms.features import TOKEN_COUNTS
+from transforms.title_batches import READ, clean_batch
 from transforms.title_steps import (
-    READ,
     STATS,
     AddCounters,
     CleanTitles,
     CountTokens,
     DistinctTitles,
     MergeTokenCounts,
-    clean_batch,
 )
 from transforms.titles import CLEANED, DISTINCT
+from transforms.tokens import TOKEN_COUNTS
 
 ALL_TRAIN = SplitSettings(train=1.0, valid=0.0, test=0.0)
 

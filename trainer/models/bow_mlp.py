@@ -10,7 +10,7 @@ from configs.models import BowMlpSettings
 from trainer.dataset import TOKENS
 from trainer.models.family import DataShape, Family, Features
 from trainer.models.tokens import adam
-from transforms.features import RESERVED_IDS
+from transforms.tokens import RESERVED_IDS
 
 
 class BowMlp(keras.Model):

@@ -17,7 +17,7 @@ from keras import layers
 from configs.columns import CategoricalColumn, ColumnFeature, DenseColumn, TextColumn
 from trainer.models.family import Features
 from trainer.models.sparse import SumOfRows, WeightedSumOfRows
-from transforms.features import RESERVED_IDS
+from transforms.tokens import RESERVED_IDS
 
 _FLOAT = "float32"
 

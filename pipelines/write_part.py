@@ -1,0 +1,71 @@
+"""Write the shards of a part that is kept: its tokens get their ids, its titles their labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pyarrow as pa
+
+from configs.settings import Settings
+from pipelines.kept_parts import PartNames, PartStore
+from pipelines.progress import ProgressLog
+from pipelines.shards import SLICE_ROWS, ShardFiles, label_rules
+from transforms.categories import Taxonomy
+from transforms.example_bytes import bytes_feature, int64_feature, join_rows, packed_feature
+from transforms.examples import TitleLabels
+from transforms.title_parts import TitlePart, token_ids
+from transforms.tokens import NGRAMS, TOKENS
+
+
+class PartWriter:
+    """Writes parts as `WriteExamples` does, whose `tokens` and `ngrams` need not be made."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: PartStore,
+        vocabulary: pa.Array,
+        taxonomy: Taxonomy,
+        shards: int,
+        work: str,
+        log: ProgressLog,
+    ) -> None:
+        self._rules, self._taxonomy = label_rules(settings), taxonomy
+        self._store, self._vocabulary = store, vocabulary
+        self._level = settings.preprocess.compression_level
+        self._of, self._folder, self._log = shards, f"{work}/tfrecords", log
+
+    def __call__(self, numbered: tuple[int, PartNames]) -> tuple[Counter, bytes]:
+        """Write the shards of a part; return what its labels count, and its n-grams' bits."""
+        number, names = numbered
+        part = self._store.load_part(names)
+        ids = _ids(part, self._vocabulary)
+        files = ShardFiles(self._folder, number, self._of, self._level)
+        titles = part.titles
+        keys, categories = titles.column("key").to_numpy(), titles.column("categories")
+        labels = TitleLabels(keys, categories, self._taxonomy, self._rules)
+        for begin in range(0, titles.num_rows, SLICE_ROWS):
+            here = titles.slice(begin, SLICE_ROWS)
+            features = _features(here, ids.slice(begin, SLICE_ROWS))
+            files.add(labels.shards(features, begin))
+        files.write()
+        self._log.add("titles written", titles.num_rows)
+        return labels.counts(), self._store.load_seen(names)
+
+
+def _ids(part: TitlePart, vocabulary: pa.Array) -> pa.ListArray:
+    """Return the ids of each title's tokens, lists int64 [n, (m)]."""
+    tokens = part.titles.column(TOKENS)
+    ids = token_ids(part, vocabulary)[tokens.values.to_numpy()]
+    return pa.ListArray.from_arrays(tokens.offsets, pa.array(ids))
+
+
+def _features(titles: pa.RecordBatch, ids: pa.ListArray) -> pa.LargeBinaryArray:
+    """Return the features of titles as `examples.serialise_features` serialises them, bytes [n]."""
+    return join_rows(
+        [
+            bytes_feature("title", titles.column("text")),
+            int64_feature(TOKENS, ids),
+            packed_feature(NGRAMS, titles.column(NGRAMS)),
+        ]
+    )

@@ -1,0 +1,31 @@
+"""Tokens and how often each occurs, as Arrow tables; the names of what is made of a title."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+TEXT = "text"
+TOKENS, NGRAMS = "tokens", "ngrams"
+VOCABULARY = "tokens"
+RESERVED_IDS = 2  # 0 pads, 1 is any token that the vocabulary lacks
+TOKEN_COUNTS = pa.schema([("token", pa.binary()), ("count", pa.int64())])
+
+
+def merge_token_counts(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Add up the counts of each token over batches of `TOKEN_COUNTS`."""
+    table = pa.Table.from_batches(batches, TOKEN_COUNTS)
+    merged = table.group_by("token", use_threads=False).aggregate([("count", "sum")])
+    return _one_batch(merged.rename_columns({"count_sum": "count"}).select(["token", "count"]))
+
+
+def most_frequent(counts: pa.RecordBatch, top_k: int) -> pa.RecordBatch:
+    """Return the `top_k` tokens by falling count; ties go by the token."""
+    order = [("count", "descending"), ("token", "ascending")]
+    return _one_batch(pa.Table.from_batches([counts]).sort_by(order).slice(0, top_k))
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.cast(TOKEN_COUNTS).combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], TOKEN_COUNTS)
