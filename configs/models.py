@@ -74,15 +74,29 @@ class DenseSettings(FitSettings):
     dropout: Rate = 0.5
 
 
-class VectorSettings(Section):
-    """A file of word vectors, `.gz` or not, of the model's `embedding_width`.
+class VectorFile(Section):
+    """A file of word vectors, `.gz` or not."""
+
+    path: str = Field(min_length=1)
+    format: Literal["auto", "glove", "word2vec_text", "word2vec_binary"] = "auto"
+
+
+class VectorSettings(VectorFile):
+    """Vectors of the model's `embedding_width`.
 
     `trained`: whether they go on learning, or stay as they are.
     """
 
-    path: str = Field(min_length=1)
-    format: Literal["auto", "glove", "word2vec_text", "word2vec_binary"] = "auto"
     trained: bool = True
+
+
+class NgramVectorSettings(VectorFile):
+    """Vectors of `width` numbers for hashed words: those of training, and all others of the file.
+
+    They stay as they are. All of them are part of the export.
+    """
+
+    width: Count
 
 
 class WordSettings(FitSettings):
@@ -153,7 +167,8 @@ class BagOfNgramsSettings(FitSettings):
 
     `learning_rate` is for the rows of the table, `dense_learning_rate` for the rest; the latter
     falls in a line to a twentieth over the run. One pass is best, but for a few hundred titles:
-    `epochs` is null (see `FitSettings.epochs_of`).
+    `epochs` is null (see `FitSettings.epochs_of`). With `vectors` the mean of a title's word
+    vectors stands beside the bag.
     """
 
     batch_size: Count = 2048
@@ -163,6 +178,7 @@ class BagOfNgramsSettings(FitSettings):
     dense_learning_rate: Positive = 0.15
     embedding_width: Count = 32
     hidden_units: Count = 64
+    vectors: NgramVectorSettings | None = None
 
 
 class ModelSettings(Section):

@@ -23,7 +23,7 @@ from trainer.models.columns import BesideTitle
 from trainer.models.family import DataShape, Family
 from trainer.objectives import Objective
 from trainer.plan import FitPlan, Part
-from trainer.vocabulary import KnownWords, read_known_words
+from trainer.vocabulary import KnownWords, read_known_words, read_ngram_vectors
 from transforms.categories import Taxonomy
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
@@ -76,6 +76,7 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         length=features.tokens.length,
         ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
         vectors=words.vectors,
+        ngram_vectors=read_ngram_vectors(training.model, hyper, features.ngrams),
         columns=columns,
     )
     parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)

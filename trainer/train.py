@@ -156,6 +156,7 @@ def _train(
 ) -> dict[str, Any]:
     fitted = fit_model(settings, artifacts, checkpoints, _fitted_on(settings, examples))
     model, setup = fitted.model, fitted.setup
+    ngram_vectors = setup.shape.ngram_vectors
     figures = {
         "model": hparams_id(settings),
         "parameters": fitted.parameters,
@@ -165,6 +166,7 @@ def _train(
         "epochs": len(fitted.history),
         "history": fitted.history,
         **(setup.words.figures if TOKENS in setup.family.features else {}),
+        **({} if ngram_vectors is None else {"words_with_vectors": ngram_vectors.words}),
     }
     classifier = TitleClassifier(
         model,

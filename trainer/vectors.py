@@ -7,7 +7,7 @@ passed over, so that a file of any size can be read.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,7 +73,34 @@ def read_vectors(
     twice the first vector counts.
     """
     ids = {word: number for number, word in enumerate(words, first_id)}
-    found: dict[int, np.ndarray] = {}
+    found = _read(path, form, ids, width, key, on_progress)
+    numbers = np.array([ids[word] for word in found], np.int64)
+    return WordVectors(numbers, _stacked(found, width), len(words))
+
+
+def read_all_vectors(
+    path: str,
+    form: Literal["auto"] | Format,
+    *,
+    width: int,
+    key: str,
+    on_progress: Callable[[int], None] = lambda count: None,
+) -> tuple[list[bytes], np.ndarray]:
+    """Return all words of a file and their vectors float32 [n, width]; see `read_vectors`."""
+    found = _read(path, form, None, width, key, on_progress)
+    return list(found), _stacked(found, width)
+
+
+def _read(
+    path: str,
+    form: Literal["auto"] | Format,
+    wanted: Container[bytes] | None,
+    width: int,
+    key: str,
+    on_progress: Callable[[int], None],
+) -> dict[bytes, np.ndarray]:
+    """Return the vectors of the wanted words, or of all; of a word that stands twice the first."""
+    found: dict[bytes, np.ndarray] = {}
     try:
         with open_unpacked(path) as file:
             source = _Source(path, file, width, key)
@@ -81,13 +108,16 @@ def read_vectors(
             for number, word, numbers in rows:
                 if not number % _NOTED:
                     on_progress(_NOTED)
-                if (row := ids.get(word)) is not None and row not in found:
-                    found[row] = _values(source, number, numbers, binary)
+                if (wanted is None or word in wanted) and word not in found:
+                    found[word] = _values(source, number, numbers, binary)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"{path}: cannot be read ({reason}); name a file of vectors") from error
-    values = np.stack(list(found.values())) if found else np.empty((0, width), np.float32)
-    return WordVectors(np.array(list(found), np.int64), values, len(words))
+    return found
+
+
+def _stacked(found: Mapping[bytes, np.ndarray], width: int) -> np.ndarray:
+    return np.stack(list(found.values())) if found else np.empty((0, width), np.float32)
 
 
 def _rows(source: _Source, form: Literal["auto"] | Format) -> tuple[bool, Iterator[Row]]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 import tensorflow_transform as tft
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
-from configs.models import FitSettings, WordSettings
+from configs.models import BagOfNgramsSettings, FitSettings, VectorFile, WordSettings
+from configs.settings import NgramSettings
 from pipelines import storage
 from pipelines.progress import counting
-from trainer.vectors import WordVectors, read_vectors
+from trainer.vectors import WordVectors, read_all_vectors, read_vectors
+from transforms.text import hash_ngrams
 from transforms.tokens import RESERVED_IDS, VOCABULARY
 
 
@@ -70,8 +74,36 @@ def read_known_words(
     return KnownWords(len(words), vocabulary_size, vectors)
 
 
+def read_ngram_vectors(
+    model: str, settings: FitSettings, ngrams: NgramSettings
+) -> WordVectors | None:
+    """Return the vectors of hashed words, with their buckets as ids, if the model asks for some.
+
+    Of two words in one bucket the first counts. Raises `UsageError` as `read_vectors`, and where
+    no single word is hashed.
+    """
+    if not isinstance(settings, BagOfNgramsSettings) or settings.vectors is None:
+        return None
+    key = f"models.{model}.vectors"
+    if 1 not in ngrams.sizes:
+        raise UsageError(f"{key} are of single words: features.ngrams.sizes needs 1 among them")
+    with counting("train", "word vectors", None) as progress:
+        words, values = read_all_vectors(
+            settings.vectors.path,
+            settings.vectors.format,
+            width=settings.vectors.width,
+            key=f"{key}.width",
+            on_progress=progress,
+        )
+    alone = tf.RaggedTensor.from_tensor(tf.reshape(tf.constant(words, tf.string), [-1, 1]))
+    buckets = hash_ngrams(alone, sizes=[1], buckets=ngrams.buckets).values.numpy()
+    ids, first = np.unique(buckets, return_index=True)
+    return WordVectors(ids, values[first], len(words))
+
+
 def vectors_fingerprint(settings: FitSettings) -> str:
     """Return what changes with the content of the file of vectors; empty without one."""
-    if not isinstance(settings, WordSettings) or settings.vectors is None:
+    vectors = getattr(settings, "vectors", None)
+    if not isinstance(vectors, VectorFile):
         return ""
-    return storage.content_fingerprint(storage.list_files(settings.vectors.path))
+    return storage.content_fingerprint(storage.list_files(vectors.path))

@@ -14,6 +14,7 @@ from keras import layers
 
 from configs.models import BagOfNgramsSettings
 from trainer.models.family import DataShape, Family, Features
+from trainer.models.vector_mean import VectorMean
 from trainer.optimizers import RowWiseAdagrad
 
 _WEIGHT_OF_ONE = 0.5413  # softplus(0.5413) = 1: a new n-gram weighs as much as any
@@ -75,12 +76,18 @@ class BagOfNgrams(keras.Model):
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
         self.bag = WeightedBag(shape.ngram_rows, settings.embedding_width, "bag")
+        self.vectors = None
+        if (vectors := shape.ngram_vectors) is not None:
+            self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")
         self.hidden = layers.Dense(settings.hidden_units, activation="relu", dtype="float32")
         self.linear = layers.Dense(shape.classes, dtype="float32")
         self.beside = layers.Dense(shape.classes, use_bias=False, dtype="float32")
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
-        mean = self.bag({name: features[name] for name in ("distinct", "position", "row", "rows")})
+        ngrams = {name: features[name] for name in ("distinct", "position", "row", "rows")}
+        mean = self.bag(ngrams)
+        if self.vectors is not None:
+            mean = tf.concat([mean, self.vectors(ngrams)], axis=1)
         return self.linear(mean) + self.beside(self.hidden(mean))
 
 

@@ -21,8 +21,8 @@ class DataShape:
     """What a model must know of the examples to be built.
 
     `ngram_rows` int32 [buckets]: the row of each hashed n-gram that occurs in training, else 0.
-    `vectors` are the pre-trained ones of the vocabulary's words, where the model asks for some;
-    `columns` what it sees beside the title.
+    `vectors` are the pre-trained ones of the vocabulary's words, `ngram_vectors` those of hashed
+    words, where the model asks for some; `columns` what it sees beside the title.
     """
 
     classes: int
@@ -30,6 +30,7 @@ class DataShape:
     length: int
     ngram_rows: np.ndarray
     vectors: WordVectors | None = None
+    ngram_vectors: WordVectors | None = None
     columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
 
     @property
