@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field
 from configs.section import Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
-_TITLES_ENOUGH, _MOST_PASSES = 3000, 5
+_TITLES_ENOUGH, _TITLES_A_CLASS, _MOST_PASSES = 3000, 100, 16
+_LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float32: half a gigabyte
 
 
 class FitSettings(Section):
@@ -29,9 +30,13 @@ class FitSettings(Section):
         """How many tokens `features.tokens.length` must leave of a title for the model to work."""
         return 1
 
-    def epochs_of(self, titles: int) -> int:
-        """Return `epochs`; where null one, or up to 5 until some 3,000 titles were seen."""
-        return self.epochs or min(_MOST_PASSES, max(1, -(-_TITLES_ENOUGH // titles)))
+    def epochs_of(self, titles: int, classes: int) -> int:
+        """Return `epochs`; where null one pass over `titles`, or as many as few titles need.
+
+        Until some 3,000 were seen, and 100 for each class; never more than 16.
+        """
+        wanted = max(_TITLES_ENOUGH, _TITLES_A_CLASS * classes)
+        return self.epochs or min(_MOST_PASSES, max(1, -(-wanted // titles)))
 
 
 class CnnSettings(FitSettings):
@@ -166,19 +171,32 @@ class BagOfNgramsSettings(FitSettings):
     """The flagship: a weighted mean of hashed n-gram embeddings, a hidden layer, a softmax.
 
     `learning_rate` is for the rows of the table, `dense_learning_rate` for the rest; the latter
-    falls in a line to a twentieth over the run. One pass is best, but for a few hundred titles:
-    `epochs` is null (see `FitSettings.epochs_of`). With `vectors` the mean of a title's word
+    falls in a line to a twentieth over the run. One pass is best where a class has hundreds of
+    titles: `epochs` is null (see `FitSettings.epochs_of`). `embedding_width` is null as well (see
+    `width_of`). With `vectors` the mean of a title's word
     vectors stands beside the bag.
     """
 
     batch_size: Count = 2048
     epochs: Count | None = None
-    patience: Count = 1
+    patience: Count = 3
     learning_rate: Positive = 0.3
     dense_learning_rate: Positive = 0.15
-    embedding_width: Count = 32
+    embedding_width: Count | None = None
     hidden_units: Count = 64
     vectors: NgramVectorSettings | None = None
+
+    def width_of(self, classes: int, rows: int) -> int:
+        """Return `embedding_width`; where null 32, doubled until it is a third of `classes`.
+
+        But 128 at most, and no table of so many `rows` is made larger than half a gigabyte.
+        """
+        if self.embedding_width is not None:
+            return self.embedding_width
+        width = _LEAST_WIDTH
+        while width < min(_MOST_WIDTH, classes / 3) and 2 * width * rows <= _MOST_NUMBERS:
+            width *= 2
+        return width
 
 
 class ModelSettings(Section):

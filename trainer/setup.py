@@ -81,7 +81,7 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
     )
     parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
     rows = max(part.rows for part in parts)
-    epochs = hyper.epochs_of(rows)
+    epochs = hyper.epochs_of(rows, heads.columns)
     joint = training.joint
     plan = FitPlan(
         heads=heads,

@@ -124,14 +124,50 @@ def test_a_batch_grows_with_the_shards_it_is_cut_into_unless_its_rows_are_set() 
 
 
 @pytest.mark.parametrize(
-    ("titles", "epochs"), [(1, 5), (600, 5), (601, 5), (1000, 3), (2999, 2), (3000, 1), (10**9, 1)]
+    ("titles", "classes", "epochs"),
+    [
+        (1, 2, 16),
+        (187, 2, 16),
+        (188, 2, 16),
+        (1000, 17, 3),
+        (2999, 30, 2),
+        (3000, 30, 1),
+        (5000, 134, 3),
+        (8000, 523, 7),
+        (52_300, 523, 1),
+        (4000, 2000, 16),
+        (10**9, 2000, 1),
+    ],
 )
-def test_a_few_hundred_titles_are_seen_more_than_once(titles: int, epochs: int) -> None:
-    assert ModelSettings().bag_of_ngrams.epochs_of(titles) == epochs
-    assert CnnSettings(epochs=None).epochs_of(titles) == epochs
+def test_few_titles_for_their_classes_are_seen_more_than_once(
+    titles: int, classes: int, epochs: int
+) -> None:
+    assert ModelSettings().bag_of_ngrams.epochs_of(titles, classes) == epochs
+    assert CnnSettings(epochs=None).epochs_of(titles, classes) == epochs
+
+
+@pytest.mark.parametrize(
+    ("classes", "rows", "width"),
+    [
+        (2, 1000, 32),
+        (96, 1000, 32),
+        (97, 1000, 64),
+        (192, 1000, 64),
+        (193, 1000, 128),
+        (2000, 1000, 128),
+        (523, 1 << 20, 128),
+        (523, 1 << 21, 64),
+        (523, 4_000_000, 32),
+    ],
+)
+def test_many_classes_get_a_wider_table_while_it_is_small(
+    classes: int, rows: int, width: int
+) -> None:
+    assert BagOfNgramsSettings().width_of(classes, rows) == width
+    assert BagOfNgramsSettings(embedding_width=5).width_of(classes, rows) == 5
 
 
 @pytest.mark.parametrize("titles", [1, 1000, 10**9])
 def test_epochs_that_are_set_stay(titles: int) -> None:
-    assert BagOfNgramsSettings(epochs=1).epochs_of(titles) == 1
-    assert CnnSettings().epochs_of(titles) == 5
+    assert BagOfNgramsSettings(epochs=1).epochs_of(titles, 2000) == 1
+    assert CnnSettings().epochs_of(titles, 2000) == 5

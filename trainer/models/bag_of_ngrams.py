@@ -75,7 +75,9 @@ class BagOfNgrams(keras.Model):
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        self.bag = WeightedBag(shape.ngram_rows, settings.embedding_width, "bag")
+        rows = int(shape.ngram_rows.max(initial=0)) + 1
+        width = settings.width_of(shape.classes, rows)
+        self.bag = WeightedBag(shape.ngram_rows, width, "bag")
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")
