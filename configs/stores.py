@@ -42,10 +42,11 @@ LabelPattern = Annotated[str, Field(min_length=1), AfterValidator(_label_pattern
 class GateSettings(Section):
     """What a write may do to the catalogue.
 
-    A write that changes more than `max_changed_share` of the known labels in it is refused whole.
-    A row whose old or new label is one of `untouchable` is held back, and one less probable than
-    `min_probability` of its label says; so is one below `min_probability_others`. Labels end in
-    `*` for all that begin so.
+    A write that puts other labels in the place of more than `max_changed_share` of the known ones
+    in it is refused whole; the same label from another model is no other one. A row whose old or
+    new label is one of `untouchable` is held back, and one less probable than `min_probability` of
+    its label says; so is one below `min_probability_others`. Labels end in `*` for all that begin
+    so.
     """
 
     max_changed_share: Share = 1.0

@@ -30,8 +30,9 @@ def diff_labels(
 ) -> dict[str, Any]:
     """Return what `aisle write-labels` would do; the store stays as it is.
 
-    `counts`: inserted, changed, unchanged, kept (a person's), held (by the gate). `moves`: how many
-    go from which label to which, the most first, each with the ids of examples, the least probable
+    `counts`: inserted, changed, unchanged, kept (a person's), held (by the gate). `moved`: how many
+    of those changed get another label, not only another probability or model. `moves`: how many go
+    from which label to which, the most first, each with the ids of examples, the least probable
     first. `by_probability`: for each verdict how many lie in each tenth of the probability.
     """
     manifest = require_manifest(predictions, "predict")
@@ -46,7 +47,7 @@ def diff_labels(
                     counts[row.verdict, row.old_label, row.label, row.bin] += row.products
                     examples[row.verdict, row.old_label, row.label].append(row.example)
         found = _shaped(counts, examples)
-        return {"dump_id": dump_id, "store": ledger.url} | found | _gate(found["counts"], settings)
+        return {"dump_id": dump_id, "store": ledger.url} | found | _gate(found, settings)
 
 
 def _summary(ledger: Ledger) -> sa.Select[Any]:
@@ -77,12 +78,13 @@ def _shaped(counts: Counter[Any], examples: dict[Any, list[str]]) -> dict[str, A
         {"verdict": v, "old": o, "new": n, "count": c, "examples": examples[v, o, n][:EXAMPLES]}
         for (v, o, n), c in ranked
     ]
-    return {"counts": verdicts, "by_probability": bins, "moves": told}
+    moved = sum(n for (verdict, old, new), n in moves.items() if verdict == "changed" and old != new)
+    return {"counts": verdicts, "moved": moved, "by_probability": bins, "moves": told}
 
 
-def _gate(counts: dict[str, int], settings: StoreSettings) -> dict[str, Any]:
+def _gate(found: dict[str, Any], settings: StoreSettings) -> dict[str, Any]:
     try:
-        refuse_above(settings.gate.max_changed_share, counts)
+        refuse_above(settings.gate.max_changed_share, found["moved"], found["counts"])
     except UsageError as refusal:
         return {"gate": "refuses", "gate_says": str(refusal)}
     return {"gate": "passes", "gate_says": ""}

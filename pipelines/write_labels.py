@@ -77,7 +77,7 @@ def check_gate(ledger: Ledger, write: Write, parts: list[str]) -> None:
     most = ledger.settings.gate.max_changed_share
     if most >= 1.0:
         return
-    found = ledger.counts(write.write_id)
+    found, moved = ledger.counts(write.write_id), ledger.moved_by(write.write_id)
     found.pop("batches")
     with ledger.rolled_back() as connection:
         for number, batch in enumerate(batches(parts, write.batch_rows)):
@@ -86,17 +86,20 @@ def check_gate(ledger: Ledger, write: Write, parts: list[str]) -> None:
             for origin, part in by_origin(batch):
                 for name, count in ledger.judge(connection, origin, part).items():
                     found[name] += count
-    refuse_above(most, found)
+                moved += ledger.count_moved(connection)
+    refuse_above(most, moved, found)
 
 
-def refuse_above(most: float, found: dict[str, int]) -> None:
-    """Raise `UsageError` where of the known labels more than this share would change."""
+def refuse_above(most: float, moved: int, found: dict[str, int]) -> None:
+    """Raise `UsageError` where more than this share of the known labels become other ones.
+
+    A label that stays and says only another probability or model than before is none of them.
+    """
     known = sum(found[name] for name in ("changed", "unchanged", "kept"))
-    if known and found["changed"] > most * known:
-        share = found["changed"] / known
+    if known and moved > most * known:
         raise UsageError(
-            f"store.gate: {found['changed']:,} of {known:,} known labels would change "
-            f"({share:.1%}); expected {most:.1%} at most; look at `aisle diff`, then set "
+            f"store.gate: {moved:,} of {known:,} known labels would change "
+            f"({moved / known:.1%}); expected {most:.1%} at most; look at `aisle diff`, then set "
             "store.gate.max_changed_share or leave the write"
         )
 

@@ -62,7 +62,7 @@ def test_a_diff_tells_what_would_change_and_changes_nothing(office: Office) -> N
     told = json.loads(Path(said.figures["json"]).read_text())
     move = {"verdict": "changed", "old": "Pets", "new": "Toys", "count": 4}
     assert told["moves"][0] == move | {"examples": ["p0", "p2"]}
-    assert sum(told["by_probability"]["changed"]) == 4
+    assert sum(told["by_probability"]["changed"]) == told["moved"] == 4
     page = Path(said.figures["report"]).read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "Toys" in page
@@ -77,6 +77,13 @@ def test_a_gate_refuses_a_write_that_changes_too_much(office: Office) -> None:
     wider = ["--set", "store.gate.max_changed_share=0.4"]
     assert office("gate", "--dump-id", "tuesday", *wider).status == 0
     assert office("write-labels", "--dump-id", "tuesday", *wider).figures["changed"] == 4
+
+
+def test_a_gate_counts_other_labels_not_other_probabilities(office: Office) -> None:
+    office.predict("wednesday", {name: (label, 0.8) for name, (label, _) in MONDAY.items()})
+    gate = ["--dump-id", "wednesday", "--set", "store.gate.max_changed_share=0"]
+    assert office("gate", *gate).status == 0
+    assert office("write-labels", *gate).figures["changed"] == 10
 
 
 def test_a_gate_holds_back_what_is_unsure_or_untouchable(office: Office) -> None:

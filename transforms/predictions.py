@@ -15,6 +15,7 @@ PROVENANCE = (
     "config_fingerprint",
     "transform_fingerprint",
 )
+_DIGITS = 6
 PREDICTIONS = pa.schema(
     [
         ("id", pa.string()),
@@ -60,8 +61,13 @@ def predictions_batch(
     names: pa.Array,
     provenance: Provenance,
 ) -> pa.RecordBatch:
-    """Return rows of `PREDICTIONS`; `classes` int [n, k] and `probabilities` [n, k] fall by k."""
+    """Return rows of `PREDICTIONS`; `classes` int [n, k] and `probabilities` [n, k] fall by k.
+
+    Probabilities are rounded: the same title may differ in its last bits from batch to batch, and
+    that is no other answer.
+    """
     rows, k = classes.shape
+    probabilities = probabilities.round(_DIGITS)
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * k)
     labels = names.take(pa.array(classes.ravel()))
     arrays = [

@@ -216,6 +216,17 @@ class Ledger:
             overwrite_persons=self.settings.overwrite_persons,
         )
 
+    def count_moved(self, connection: sa.Connection) -> int:
+        """Return how many of the rows judged last would get another label."""
+        return merge.count_moved(connection, self.tables)
+
+    def moved_by(self, write_id: str) -> int:
+        """Return how many labels a write has put in the place of another one so far."""
+        history = self.tables.history.c
+        moved = sa.and_(history.write_id == write_id, history.old_label != history.new_label)
+        count = sa.select(sa.func.count()).where(moved)
+        return self.in_transaction(lambda c: int(c.execute(count).scalar_one()))
+
     def refuse(
         self,
         connection: sa.Connection,

@@ -84,6 +84,13 @@ def judge(
     return {verdict: count for verdict, count in found}  # noqa: C416  rows are no pairs for mypy
 
 
+def count_moved(connection: sa.Connection, tables: Tables) -> int:
+    """Return of how many judged rows another label is known than they would write."""
+    rows = tables.judged.c
+    moved = sa.and_(rows.verdict == "changed", rows.old_label != rows.label)
+    return int(connection.execute(sa.select(sa.func.count()).where(moved)).scalar_one())
+
+
 def apply(
     connection: sa.Connection, tables: Tables, *, write_id: str, origin: dict[str, Any], at: Any
 ) -> None:
