@@ -53,7 +53,6 @@ REQUIRES = [
 EXTRAS = {
     "dev": [
         "gcp-storage-emulator>=2026.7,<2027",
-        "jax>=0.10,<0.11",  # the notebook's networks run on it too
         "mypy>=2,<3",
         "pytest>=9,<10",
         "pytest-xdist>=3.8,<4",
