@@ -66,6 +66,7 @@ def test_a_diff_tells_what_would_change_and_changes_nothing(office: Office) -> N
     page = Path(said.figures["report"]).read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "Toys" in page
+    assert "another label (4 of them)" in page
     assert office("labels", "--product", "p0").figures["changes"] == before
 
 
