@@ -78,7 +78,7 @@ def _shaped(counts: Counter[Any], examples: dict[Any, list[str]]) -> dict[str, A
         {"verdict": v, "old": o, "new": n, "count": c, "examples": examples[v, o, n][:EXAMPLES]}
         for (v, o, n), c in ranked
     ]
-    moved = sum(n for (verdict, old, new), n in moves.items() if verdict == "changed" and old != new)
+    moved = sum(n for (what, old, new), n in moves.items() if what == "changed" and old != new)
     return {"counts": verdicts, "moved": moved, "by_probability": bins, "moves": told}
 
 
