@@ -83,7 +83,7 @@ def _instead(root: str) -> str:
     """Say what is below a folder in which no file matched."""
     there = storage.list_files(root)
     more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-    return f"; what is there is {there[0].relative}{more}" if there else ", and no other is there"
+    return f"; what is there is {there[0].relative}{more}" if there else " (there is none at all)"
 
 
 def _category(relative: str, rules: CategorySettings) -> str | None:
