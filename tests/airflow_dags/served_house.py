@@ -57,10 +57,18 @@ class Served:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
+    def answer(self, dag_id: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Ask for a run of a DAG; again while another holds Airflow's SQLite for too long (500)."""
+
+        def told() -> tuple[int, dict[str, Any]] | None:
+            status, answer = self.ask(f"/api/v2/dags/{dag_id}/dagRuns", body)
+            return None if status == 500 else (status, answer)
+
+        return until(told, self.house, f"answer to {body}")
+
     def trigger(self, dag_id: str, **conf: object) -> tuple[str, str]:
         """Start a run of a DAG, as the page's button does; return DAG and run id."""
-        body = {"logical_date": None, "conf": conf}
-        status, answer = self.ask(f"/api/v2/dags/{dag_id}/dagRuns", body)
+        status, answer = self.answer(dag_id, {"logical_date": None, "conf": conf})
         assert status == 200, answer
         return dag_id, answer["dag_run_id"]
 
