@@ -173,8 +173,7 @@ class BagOfNgramsSettings(FitSettings):
     `learning_rate` is for the rows of the table, `dense_learning_rate` for the rest; the latter
     falls in a line to a twentieth over the run. One pass is best where a class has hundreds of
     titles: `epochs` is null (see `FitSettings.epochs_of`). `embedding_width` is null as well (see
-    `width_of`). With `vectors` the mean of a title's word
-    vectors stands beside the bag.
+    `width_of`). With `vectors` the mean of a title's word vectors stands beside the bag.
     """
 
     batch_size: Count = 2048

@@ -33,7 +33,7 @@ class WeightedBag(layers.Layer):
         self.rows, self.width = rows, width
 
     def build(self, _: object) -> None:
-        size = int(self.rows.max(initial=0)) + 1
+        size = _rows_used(self.rows)
         self.table = self.add_weight(shape=(size, self.width), initializer="zeros", name="table")
         self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
         self.row_of = self.add_weight(
@@ -56,6 +56,11 @@ class WeightedBag(layers.Layer):
         return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
 
 
+def _rows_used(rows: np.ndarray) -> int:
+    """Return how many rows a table needs for the rows of these buckets, row 0 among them."""
+    return int(rows.max(initial=0)) + 1
+
+
 def distinct_ngrams(features: Features, shape: DataShape) -> Features:
     """Replace `ngrams`, ragged [batch, (n)], by what `WeightedBag` needs of them.
 
@@ -75,8 +80,7 @@ class BagOfNgrams(keras.Model):
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        rows = int(shape.ngram_rows.max(initial=0)) + 1
-        width = settings.width_of(shape.classes, rows)
+        width = settings.width_of(shape.classes, _rows_used(shape.ngram_rows))
         self.bag = WeightedBag(shape.ngram_rows, width, "bag")
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
