@@ -60,9 +60,13 @@ class TokenSettings(Section):
 
     Before the text is split at white space, what matches the RE2 pattern `strip` is removed, and
     what matches `separate` becomes a space: whatever is no letter, digit or mark in any script.
+
+    `vocabulary` is a file with a token a line, as an earlier run has it in
+    `transform_fn/transform_fn/assets/tokens`: its tokens keep their ids, whatever is frequent now.
     """
 
     vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
+    vocabulary: Annotated[str, Field(min_length=1)] | None = None
     length: Count = 31
     strip: Pattern = "['\u2019`]"
     separate: Pattern = r"[^\pL\pN\pM ]+"

@@ -141,12 +141,25 @@ def move_tree(source: str, target: str) -> None:
 
 def move_object(source: str, target: str) -> None:
     """Copy one object, over what may have the other name, then remove it."""
+    blob = copy_object(source, target)
+    with _told(target):
+        _delete(blob)
+
+
+def copy_object(source: str, target: str) -> gcs.Blob:
+    """Copy one object, over what may have the other name; return the one that was copied."""
     blob, (bucket, name) = find(source), _bucket_and_name(target)
     if blob is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
     with _told(target):
         _copy(blob, bucket.blob(name))
-        _delete(blob)
+    return blob
+
+
+def checksum(path: str) -> str | None:
+    """Return the CRC-32C that Cloud Storage has of an object; None where there is none."""
+    blob = find(path)
+    return None if blob is None else str(blob.crc32c)
 
 
 def _copy(blob: gcs.Blob, to: gcs.Blob) -> None:

@@ -92,27 +92,28 @@ class PartStore:
     """The folder of what is kept for one kind of settings, code and number of parts."""
 
     def __init__(self, folder: str, settings: Settings, parts: int) -> None:
-        tokens = settings.features.tokens.model_dump(mode="json", exclude={"vocabulary_size"})
+        of_vocabulary = {"vocabulary", "vocabulary_size"}
+        tokens = settings.features.tokens.model_dump(mode="json", exclude=of_vocabulary)
         shaped = fingerprint(
             tokens,
             settings.features.ngrams,
             settings.split,
             {"parts": parts, "entries": entry_fingerprint(settings)},
         )
-        self._folder = f"{folder}/{shaped}"
+        self.folder = f"{folder}/{shaped}"
 
     def current(self) -> Kept:
         """Return what is kept; nothing where nothing is, or where it is damaged."""
-        content = without_digest(f"{self._folder}/{CURRENT}")
+        content = without_digest(f"{self.folder}/{CURRENT}")
         return Kept() if content is None else Kept.from_json(content.to_pybytes())
 
     def make_current(self, kept: Kept) -> None:
         """Let `kept` be what the next run finds; what is no longer in it goes."""
         before = self.current()
         text = kept.to_json().encode()
-        storage.write_bytes(f"{self._folder}/{CURRENT}", with_digest(memoryview(text)))
+        storage.write_bytes(f"{self.folder}/{CURRENT}", with_digest(memoryview(text)))
         for name in before.names - kept.names:
-            storage.remove_tree(f"{self._folder}/{name}")
+            storage.remove_tree(f"{self.folder}/{name}")
 
     def load_part(self, names: PartNames) -> TitlePart:
         return TitlePart(*self._get(names.part, 2))
@@ -153,11 +154,11 @@ class PartStore:
     def _put(self, kind: str, *batches: pa.RecordBatch) -> str:
         content = with_digest(memoryview(pack_batches(batches)))
         name = f"{kind}-{content.hex()[:_NAME_DIGITS]}"
-        storage.write_bytes(f"{self._folder}/{name}", content)
+        storage.write_bytes(f"{self.folder}/{name}", content)
         return name
 
     def _get(self, name: str, count: int) -> list[pa.RecordBatch]:
-        content = without_digest(f"{self._folder}/{name}")
+        content = without_digest(f"{self.folder}/{name}")
         if content is None:
             raise DamagedCache(name)
         return unpack_batches(content, count)

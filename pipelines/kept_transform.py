@@ -24,7 +24,8 @@ _MADE_OF = "made of"
 
 def write_transform(counts: pa.RecordBatch, settings: Settings, work: str, cache: str) -> None:
     """Write the function to `<work>/transform_fn`; `counts` are the tokens of the vocabulary."""
-    shaped = fingerprint(settings.features, {"entries": entry_fingerprint(settings)})
+    features = settings.features.model_dump(mode="json", exclude={"tokens": {"vocabulary"}})
+    shaped = fingerprint(features, {"entries": entry_fingerprint(settings)})
     path = f"{cache}/transform-{shaped}-{counts.num_rows}"
     vocabulary = b"".join(token + b"\n" for token in counts.column("token").to_pylist())
     with storage.published(f"{work}/transform_fn") as folder:

@@ -17,6 +17,7 @@ from pipelines.made_with import write_made_with
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.stage import Outcome, run_stage
 from pipelines.statistics import read_figures, why_no_example
+from pipelines.vocabulary import check_vocabulary, token_shape
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -37,6 +38,7 @@ def preprocess(
 
     Raises `UsageError` for an input without a file, a file without a category, an unknown option.
     """
+    check_vocabulary(settings.features.tokens)
     make, here = _way(settings, artifacts, input_root, beam_arguments)
     files, input_fingerprint, size = find_category_files(input_root, settings)
     shards = settings.preprocess.shards_of(size)
@@ -120,7 +122,11 @@ def _options(
     from pipelines.runner import check_shared, pipeline_options
 
     options = pipeline_options(settings.pipeline, beam_arguments)
-    check_shared(options, {"--input": input_root, "--prefix": artifacts.prefix})
+    shared = {"--input": input_root, "--prefix": artifacts.prefix}
+    vocabulary = settings.features.tokens.vocabulary
+    if vocabulary is not None:
+        shared["--set features.tokens.vocabulary"] = vocabulary
+    check_shared(options, shared)
     return options
 
 
@@ -139,6 +145,7 @@ def plan_preprocess(
     beam_arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write the Dataflow job that `preprocess` would start to a folder; return what is in it."""
+    check_vocabulary(settings.features.tokens)
     options = _options(settings, artifacts, input_root, beam_arguments)
     from pipelines.preprocess_pipeline import plan_pipeline
 
@@ -156,6 +163,7 @@ def preprocess_fingerprint(settings: Settings) -> str:
     features = settings.features.model_dump(
         mode="json", exclude={"columns": {"__all__": {"embedding_width"}}}
     )
+    features["tokens"] = token_shape(settings.features.tokens)
     return fingerprint(
         settings.source,
         settings.categories,

@@ -22,6 +22,7 @@ from pipelines.read_cleaned_files import COUNTS, ReadCleanedFiles
 from pipelines.rejects import count_reasons
 from pipelines.runner import is_on_this_machine, running
 from pipelines.statistics import write_seen_ngrams, write_statistics
+from pipelines.vocabulary import vocabulary_of
 from pipelines.write_examples import SEEN, WriteExamples
 from pipelines.write_rejects import WriteRejects
 from transforms.seen_steps import MergeSeen
@@ -105,7 +106,11 @@ def build(
         cleaned, rejects, read = _read_or_take(pipeline, files, settings, log, cache)
     distinct = cleaned | "Keep distinct titles" >> DistinctTitles(shards)
     tokens, split = settings.features.tokens, settings.split
-    vocabulary = distinct.titles | "Count the tokens" >> CountTokens(tokens, split)
+    vocabulary = (
+        distinct.titles
+        | "Count the tokens" >> CountTokens(tokens, split)
+        | "Choose the vocabulary" >> beam.Map(vocabulary_of, tokens)
+    )
     taxonomy = distinct[STATS] | "Find the categories" >> FindTaxonomy(settings)
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/rejected", shards)
     transformed = (distinct.titles, vocabulary) | "Make features" >> MakeFeatures(

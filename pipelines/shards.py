@@ -40,11 +40,11 @@ class TFRecordFile:
         """Compress serialised examples, bytes [n], behind those before them; see `frame`."""
         self._packed.append(self._compressor.compress(frame(examples, crc)))
 
-    def write(self) -> int:
-        """Write the file; return its size in bytes."""
+    def write(self) -> str:
+        """Write the file; return its `storage.checksum`."""
         packed = b"".join([*self._packed, self._compressor.flush()])
         storage.write_bytes(self.path, packed)
-        return len(packed)
+        return storage.checksum_of(packed)
 
 
 def label_rules(settings: Settings) -> LabelRules:
@@ -72,9 +72,9 @@ class ShardFiles:
             if len(shard.examples):
                 self._file(shard).add(shard.examples, shard.crc)
 
-    def write(self) -> None:
-        for file in self._files.values():
-            file.write()
+    def write(self) -> dict[str, str]:
+        """Write the files; return the checksum of each by its name."""
+        return {name: file.write() for name, file in self._files.items()}
 
     def _file(self, shard: Shard) -> TFRecordFile:
         name = shard_name(shard.objective, shard.split, self._part, self._of)

@@ -8,6 +8,7 @@ this machine's disk is fetched (`fetched`) or written to a folder that is then p
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import fnmatch
@@ -25,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from google_crc32c import value as crc32c
+
 from configs.errors import UsageError
 from pipelines import cloud_storage
 from pipelines.cloud_storage import REMOTE
@@ -32,6 +35,8 @@ from pipelines.cloud_storage import REMOTE
 _HASH_BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
 _READ_AT_ONCE = 8
+# Another disk, a file system without links, more links than it can count.
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
             cloud_storage.upload(path, buffer)
         return
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    hidden = f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)}.{uuid.uuid4().hex[:8]}"
+    hidden = _hidden_name(path)
     try:
         with open(hidden, "wb") as file:
             yield file
@@ -136,6 +141,10 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(hidden)
         raise
+
+
+def _hidden_name(path: str) -> str:
+    return f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)}.{uuid.uuid4().hex[:8]}"
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -197,6 +206,42 @@ def move_file(source: str, target: str) -> None:
         with open(source, "rb") as held, open_output(target) as copy:
             shutil.copyfileobj(held, copy)
         os.unlink(source)
+
+
+def link_file(source: str, target: str) -> None:
+    """Let `target` be the file that `source` is, over what may stand there.
+
+    A second name where the disk knows such, else a copy: nobody may write into either in place.
+    """
+    if is_remote(source):
+        cloud_storage.copy_object(source, target)
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    hidden = _hidden_name(target)
+    try:
+        os.link(source, hidden)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with open(source, "rb") as held, open_output(target) as copy:
+            shutil.copyfileobj(held, copy)
+        return
+    os.replace(hidden, target)
+
+
+def checksum(path: str) -> str | None:
+    """Return the CRC-32C of a file as Cloud Storage writes it; None where there is no file."""
+    if is_remote(path):
+        return cloud_storage.checksum(path)
+    try:
+        return checksum_of(read_bytes(path))
+    except FileNotFoundError:
+        return None
+
+
+def checksum_of(content: bytes) -> str:
+    """Return the same of a file's content."""
+    return base64.b64encode(crc32c(content).to_bytes(4, "big")).decode()
 
 
 def content_fingerprint(files: Sequence[FileInfo], digests: Sequence[str] | None = None) -> str:

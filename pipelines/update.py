@@ -18,11 +18,11 @@ from pipelines.kept_transform import write_transform
 from pipelines.progress import ProgressLog
 from pipelines.rejects import by_source, count_reasons, write_rejects
 from pipelines.statistics import level_rules, write_seen_ngrams, write_statistics
+from pipelines.vocabulary import vocabulary_of
 from pipelines.write_part import PartWriter
 from transforms.categories import taxonomy_of_counts
 from transforms.machine import on_threads
 from transforms.seen_ngrams import merge_seen
-from transforms.tokens import RESERVED_IDS, most_frequent
 
 
 def update(
@@ -59,8 +59,7 @@ def _write(
     log: ProgressLog,
 ) -> None:
     """Write examples, transform function, statistics and rejects of what is kept."""
-    top_k = settings.features.tokens.vocabulary_size - RESERVED_IDS
-    vocabulary = most_frequent(store.load_tokens(kept.tokens), top_k)
+    vocabulary = vocabulary_of(store.load_tokens(kept.tokens), settings.features.tokens)
     categories = settings.categories
     taxonomy = taxonomy_of_counts(kept.counts, categories.separator, level_rules(settings))
     write = PartWriter(settings, store, vocabulary.column("token"), taxonomy, shards, work, log)
@@ -72,6 +71,7 @@ def _write(
     for found, bits in written:
         counts.update(found)
         seen = merge_seen(seen, bits)
+    write.make_current()
     write_seen_ngrams(seen, folder=f"{work}/stats")
     level = settings.objectives.exclusive.level
     write_statistics(counts, taxonomy, vocabulary, folder=f"{work}/stats", level=level)

@@ -1,13 +1,20 @@
-"""Write the shards of a part that is kept: its tokens get their ids, its titles their labels."""
+"""Write the shards of a part that is kept: its tokens get their ids, its titles their labels.
+
+Where that would give what an earlier run gave, its shards are taken.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from dataclasses import asdict
 
 import pyarrow as pa
 
+from configs.loading import fingerprint
 from configs.settings import Settings
-from pipelines.kept_parts import PartNames, PartStore
+from pipelines.kept_parts import PartNames, PartStore, pack_batches
+from pipelines.kept_shards import KeptShards
 from pipelines.progress import ProgressLog
 from pipelines.shards import SLICE_ROWS, ShardFiles, label_rules
 from transforms.categories import Taxonomy
@@ -34,10 +41,31 @@ class PartWriter:
         self._store, self._vocabulary = store, vocabulary
         self._level = settings.preprocess.compression_level
         self._of, self._folder, self._log = shards, f"{work}/tfrecords", log
+        self._shards = KeptShards(store.folder, self._made_with())
 
     def __call__(self, numbered: tuple[int, PartNames]) -> tuple[Counter, bytes]:
         """Write the shards of a part; return what its labels count, and its n-grams' bits."""
         number, names = numbered
+        counts = self._shards.take(number, names.part, self._folder)
+        if counts is None:
+            counts = self._write(number, names)
+        self._log.add("titles written", counts[("labelled",)])
+        return counts, self._store.load_seen(names)
+
+    def make_current(self) -> None:
+        """Keep the shards that were written for the next run."""
+        self._shards.make_current()
+
+    def _made_with(self) -> str:
+        """Fingerprint whatever all shards hang on beside their own part."""
+        tokens = pack_batches([pa.record_batch([self._vocabulary], ["token"])])
+        return fingerprint(
+            hashlib.sha256(tokens).hexdigest(),
+            self._taxonomy.to_json(),
+            {"rules": asdict(self._rules), "level": self._level},
+        )
+
+    def _write(self, number: int, names: PartNames) -> Counter:
         part = self._store.load_part(names)
         ids = _ids(part, self._vocabulary)
         files = ShardFiles(self._folder, number, self._of, self._level)
@@ -48,9 +76,9 @@ class PartWriter:
             here = titles.slice(begin, SLICE_ROWS)
             features = _features(here, ids.slice(begin, SLICE_ROWS))
             files.add(labels.shards(features, begin))
-        files.write()
-        self._log.add("titles written", titles.num_rows)
-        return labels.counts(), self._store.load_seen(names)
+        counts = labels.counts()
+        self._shards.keep(number, names.part, self._folder, files.write(), counts)
+        return counts
 
 
 def _ids(part: TitlePart, vocabulary: pa.Array) -> pa.ListArray:

@@ -269,6 +269,62 @@ def test_a_transform_function_that_is_kept_knows_the_new_vocabulary(begun: Incre
     assert ids[0][0] == 2 + now.index(b"zither")
 
 
+@pytest.fixture
+def fixed(begun: Incremental, tmp_path: Path) -> tuple[str, ...]:
+    """The settings of runs whose vocabulary is that of the first, and a first run with them."""
+    path = tmp_path / "vocabulary"
+    path.write_bytes(b"".join(token + b"\n" for token in _vocabulary(begun, "with-1")))
+    sets = (f"features.tokens.vocabulary={path}",)
+    begun.check(FILES, *sets)
+    return sets
+
+
+@pytest.mark.system
+def test_with_a_fixed_vocabulary_only_parts_that_changed_are_written(
+    begun: Incremental, fixed: tuple[str, ...]
+) -> None:
+    before = _shards(begun)
+    _add_a_title(begun, "Ring ring ring zither")
+    begun.check(FILES - 1, *fixed)
+    after = _shards(begun)
+    changed = {name for name in before if before[name] != after[name]}
+    assert {name.split("-")[1] for name in changed} == {_part_of_one(changed)}
+    assert len(changed) < len(before)
+    assert _vocabulary(begun, f"with-{begun.runs}") == _vocabulary(begun, "with-1")
+
+
+def _shards(incremental: Incremental) -> dict[str, int]:
+    """Return the files of the last run's shards: links of one file have its number."""
+    folder = Path(incremental.shop.at(f"with-{incremental.runs}").tfrecords)
+    return {path.name: path.stat().st_ino for path in folder.glob("*.gz")}
+
+
+def _part_of_one(names: set[str]) -> str:
+    return next(iter(names)).split("-")[1]
+
+
+def test_a_run_of_which_nothing_changed_links_all_shards(begun: Incremental) -> None:
+    begun.check(FILES)
+    before = _shards(begun)
+    begun.check(FILES)
+    assert _shards(begun) == before
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("harm", ["flipped", "gone", "WRITTEN"])
+def test_a_damaged_shard_is_written_anew(begun: Incremental, harm: str) -> None:
+    path = _kept(begun, "WRITTEN" if harm == "WRITTEN" else "*exclusive_train-*")[0]
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if harm != "gone":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    begun.check(FILES)
+    sound = _shards(begun)
+    begun.check(FILES)
+    assert _shards(begun) == sound
+
+
 def _transforms(incremental: Incremental) -> list[Path]:
     return sorted(Path(incremental.shop.at().kept_parts).glob("transform-*"))
 

@@ -18,7 +18,7 @@ from configs.settings import SplitSettings, TextSettings, TokenSettings
 from transforms.overlap import OverlappedDoFn, in_global_window
 from transforms.title_batches import clean_batch, count_titles, count_tokens
 from transforms.titles import cut_by_key, distinct_titles
-from transforms.tokens import RESERVED_IDS, TOKEN_COUNTS, merge_token_counts, most_frequent
+from transforms.tokens import TOKEN_COUNTS, merge_token_counts
 
 REJECTS = "rejects"
 STATS = "stats"
@@ -123,23 +123,21 @@ class AddCounters(beam.CombineFn):
 
 
 class CountTokens(beam.PTransform):
-    """Count the tokens of the training titles; gives one batch: the most frequent of them.
+    """Count the tokens of the training titles; gives one batch of `tokens.TOKEN_COUNTS`.
 
-    Takes pairs of a part and a batch of `titles.DISTINCT`; gives `tokens.TOKEN_COUNTS`, by
-    falling count. The valid and test parts are not looked at.
+    Takes pairs of a part and a batch of `titles.DISTINCT`. The valid and test parts are not looked
+    at.
     """
 
     def __init__(self, tokens: TokenSettings, split: SplitSettings) -> None:
         super().__init__()
-        self._tokens, self._count = tokens, _CountTokens(tokens, split)
+        self._count = _CountTokens(tokens, split)
 
     def expand(self, titles: beam.PCollection) -> beam.PCollection:
-        top_k = self._tokens.vocabulary_size - RESERVED_IDS
         return (
             titles
             | "Count in each part" >> beam.ParDo(self._count)
             | "Add up" >> beam.CombineGlobally(MergeTokenCounts())
-            | "Keep the most frequent" >> beam.Map(most_frequent, top_k)
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 TEXT = "text"
 TOKENS, NGRAMS = "tokens", "ngrams"
@@ -24,6 +25,13 @@ def most_frequent(counts: pa.RecordBatch, top_k: int) -> pa.RecordBatch:
     """Return the `top_k` tokens by falling count; ties go by the token."""
     order = [("count", "descending"), ("token", "ascending")]
     return _one_batch(pa.Table.from_batches([counts]).sort_by(order).slice(0, top_k))
+
+
+def counts_of(tokens: pa.Array, counts: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the counts of these tokens, binary [n], in their order; 0 where one has none."""
+    place = pc.index_in(tokens, counts.column("token"))
+    found = pc.fill_null(counts.column("count").take(place), 0)
+    return pa.RecordBatch.from_arrays([tokens, found], schema=TOKEN_COUNTS)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -132,6 +132,20 @@ def test_a_folder_is_moved_whole_and_removed_whole(pair: tuple[str, str]) -> Non
     assert not storage.exists(remote)
 
 
+def test_a_file_is_linked_and_has_the_checksum_of_a_local_one(pair: tuple[str, str]) -> None:
+    found = []
+    for root in pair:
+        storage.link_file(f"{root}/x/b.csv", f"{root}/kept/b.csv")
+        storage.remove_tree(f"{root}/x/b.csv")
+        assert storage.checksum(f"{root}/x/b.csv") is None
+        found.append(
+            (storage.read_bytes(f"{root}/kept/b.csv"), storage.checksum(f"{root}/kept/b.csv"))
+        )
+    assert found[0] == found[1]
+    with pytest.raises(FileNotFoundError):
+        storage.link_file(f"{pair[1]}/nothing", f"{pair[1]}/kept/nothing")
+
+
 def test_a_copy_is_fetched_once_and_anew_when_the_content_changed(pair: tuple[str, str]) -> None:
     local, remote = pair
     assert storage.fetched(local) == local

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -139,14 +141,49 @@ def test_a_folder_that_is_there_can_be_made_again_and_nothing_is_left_in_it(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_moves_to_another_disk_too(tmp_path: Path) -> None:
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on another disk than `tmp_path` is on."""
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second disk: /dev/shm")
     with tempfile.TemporaryDirectory(dir=other) as folder:
-        source, target = Path(folder, "dump.csv"), tmp_path / "archive" / "dump.csv"
-        source.write_text("id,title\n")
-        storage.move_file(str(source), str(target))
-        assert not source.exists()
-        assert target.read_text() == "id,title\n"
-        assert list(target.parent.iterdir()) == [target]
+        yield Path(folder)
+
+
+def test_a_file_moves_to_another_disk_too(tmp_path: Path, other_disk: Path) -> None:
+    source, target = other_disk / "dump.csv", tmp_path / "archive" / "dump.csv"
+    source.write_text("id,title\n")
+    storage.move_file(str(source), str(target))
+    assert not source.exists()
+    assert target.read_text() == "id,title\n"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_linked_file_is_the_same_file_and_takes_anothers_place(tmp_path: Path) -> None:
+    source, target = tmp_path / "kept", tmp_path / "run" / "shard"
+    source.write_text("now")
+    target.parent.mkdir()
+    target.write_text("before")
+    storage.link_file(str(source), str(target))
+    assert target.samefile(source)
+    assert list(target.parent.iterdir()) == [target]
+    source.unlink()
+    assert target.read_text() == "now"
+
+
+def test_a_file_is_linked_to_another_disk_as_a_copy(tmp_path: Path, other_disk: Path) -> None:
+    source, target = other_disk / "kept", tmp_path / "run" / "shard"
+    source.write_text("now")
+    storage.link_file(str(source), str(target))
+    assert source.read_text() == target.read_text() == "now"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_checksum_is_that_of_the_content(tmp_path: Path) -> None:
+    """The value for nine digits: https://reveng.sourceforge.io/crc-catalogue/all.htm (CRC-32C)."""
+    path = tmp_path / "digits"
+    path.write_bytes(b"123456789")
+    expected = base64.b64encode(bytes.fromhex("E3069283")).decode()
+    assert storage.checksum(str(path)) == storage.checksum_of(b"123456789") == expected
+    assert storage.checksum(str(tmp_path / "none")) is None
