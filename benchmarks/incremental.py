@@ -1,8 +1,9 @@
 """Preprocess a catalogue, change some of its files, and preprocess it again with a cache.
 
-Four runs of `aisle preprocess`, each a process of its own: full, without a cache; full, filling
-one; with that cache after some files got another title; and full again, of the changed files. What
-the last two wrote is compared byte by byte.
+Runs of `aisle preprocess`, each a process of its own: full, without a cache; full, filling one; with
+that cache after some files got another title; with it once more; and full again, of the changed
+files. What the last three wrote is compared byte by byte. With --fixed-vocabulary all but the first
+run take the vocabulary of the first.
 Example: .venv/bin/python benchmarks/incremental.py --input DIR --changed 5 --json
 """
 
@@ -38,6 +39,7 @@ RUNS = {
     "full": "full, no cache",
     "filling": "full, filling the cache",
     "incremental": "incremental, after the change",
+    "unchanged": "incremental, nothing changed since",
     "again": "full, of the changed files",
 }
 
@@ -52,7 +54,9 @@ def change(folder: Path, count: int) -> None:
             file.write(f"A title that nobody had before number {number}\n".encode())
 
 
-def run_all(source: Path, scratch: Path, config: Path, changed: int) -> dict[str, Measurement]:
+def run_all(
+    source: Path, scratch: Path, config: Path, changed: int, fixed: bool
+) -> dict[str, Measurement]:
     """Return what each of `RUNS` took; `source` is copied, and changed there."""
     folder = scratch / "catalogue"
     shutil.copytree(source, folder)
@@ -60,18 +64,28 @@ def run_all(source: Path, scratch: Path, config: Path, changed: int) -> dict[str
     for name, words in RUNS.items():
         if name == "incremental":
             change(folder, changed)
-        cached = CACHE if name in ("filling", "incremental") else ()
-        options = ("--input", str(folder), *cached)
+        cached = () if name in ("full", "again") else CACHE
+        vocabulary = fix_vocabulary(scratch) if fixed and name != "full" else ()
+        options = ("--input", str(folder), *cached, *vocabulary)
         with notes.status(words):
             found[name] = measure(aisle("preprocess", config, scratch, *options, run_id=name))
     return found
 
 
+def fix_vocabulary(scratch: Path) -> tuple[str, ...]:
+    """Return the options of a run that takes the vocabulary of the first one."""
+    tokens = scratch / "runs/full/transform_fn/transform_fn/assets/tokens"
+    return ("--set", f"features.tokens.vocabulary={tokens}")
+
+
 def differing(scratch: Path) -> list[str]:
-    """Return the files in which the last two runs differ, by their path below a run."""
-    one, other = (_files(scratch / "runs" / name) for name in ("incremental", "again"))
-    names = sorted(one.keys() | other.keys())
-    return [n for n in names if n not in one or n not in other or _differ(one[n], other[n])]
+    """Return the files in which the last three runs differ, by their path below a run."""
+    right = _files(scratch / "runs/again")
+    found: set[str] = set()
+    for name in ("incremental", "unchanged"):
+        made = _files(scratch / "runs" / name)
+        found |= {n for n in right.keys() | made.keys() if not _same(right.get(n), made.get(n))}
+    return sorted(found)
 
 
 def _files(run: Path) -> dict[str, Path]:
@@ -79,8 +93,8 @@ def _files(run: Path) -> dict[str, Path]:
     return {str(path.relative_to(run)): path for path in found if path.name != "COMPLETED"}
 
 
-def _differ(one: Path, other: Path) -> bool:
-    return one.read_bytes() != other.read_bytes()
+def _same(one: Path | None, other: Path | None) -> bool:
+    return one is not None and other is not None and one.read_bytes() == other.read_bytes()
 
 
 def summarise(found: dict[str, Measurement], differ: list[str]) -> dict[str, Any]:
@@ -109,11 +123,14 @@ def show_all(found: dict[str, Measurement], figures: dict[str, Any], as_json: bo
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser(__doc__)
     parser.add_argument("--changed", type=int, default=5, help="how many files (default 5)")
+    parser.add_argument(
+        "--fixed-vocabulary", action="store_true", help="all take the first run's vocabulary"
+    )
     args = parser.parse_args(argv)
     check(args)
     with scratch_folder(args) as scratch:
         source, _ = take_rows(args.input, args.rows, scratch / "cut")
-        found = run_all(source, scratch, args.config, args.changed)
+        found = run_all(source, scratch, args.config, args.changed, args.fixed_vocabulary)
         figures = summarise(found, differing(scratch))
     show_all(found, figures, args.json)
     print_json(figures, args.json)

@@ -30,7 +30,7 @@ def test_so_many_files_get_another_title(catalogue: Path) -> None:
 
 
 def test_a_byte_that_differs_is_found(tmp_path: Path) -> None:
-    for name in ("incremental", "again"):
+    for name in ("incremental", "unchanged", "again"):
         for folder in incremental.COMPARED:
             (tmp_path / "runs" / name / folder).mkdir(parents=True)
             (tmp_path / "runs" / name / folder / "file").write_bytes(b"same")
@@ -39,6 +39,9 @@ def test_a_byte_that_differs_is_found(tmp_path: Path) -> None:
     (tmp_path / "runs/again/stats/file").write_bytes(b"samf")
     (tmp_path / "runs/incremental/rejected/more").write_bytes(b"")
     assert incremental.differing(tmp_path) == ["rejected/more", "stats/file"]
+    (tmp_path / "runs/again/stats/file").write_bytes(b"same")
+    (tmp_path / "runs/unchanged/tfrecords/file").unlink()
+    assert incremental.differing(tmp_path) == ["rejected/more", "tfrecords/file"]
 
 
 def test_the_share_is_of_a_full_run_of_the_same_files() -> None:
