@@ -1,9 +1,9 @@
 """Preprocess a catalogue, change some of its files, and preprocess it again with a cache.
 
-Runs of `aisle preprocess`, each a process of its own: full, without a cache; full, filling one; with
-that cache after some files got another title; with it once more; and full again, of the changed
-files. What the last three wrote is compared byte by byte. With --fixed-vocabulary all but the first
-run take the vocabulary of the first.
+Runs of `aisle preprocess`, each a process of its own: full, without a cache; full, filling one;
+with that cache after some files got another title; with it once more; and full again, of the
+changed files. What the last three wrote is compared byte by byte. With --fixed-vocabulary all but
+the first run take the vocabulary of the first.
 Example: .venv/bin/python benchmarks/incremental.py --input DIR --changed 5 --json
 """
 
