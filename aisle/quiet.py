@@ -31,14 +31,18 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def import_tensorflow() -> None:
-    """Load TensorFlow and look for devices; real errors are exceptions and come through."""
+def import_tensorflow(*, with_keras: bool = True) -> None:
+    """Load TensorFlow and look for devices; real errors are exceptions and come through.
+
+    TensorFlow loads Keras at once; without it, it is loaded when something first asks for it.
+    """
     first = "tensorflow" not in sys.modules
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 5, 5)
     set_environment()
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
-    with native_stderr_closed(), _hidden(_WRAPPED_BY_KERAS):
+    hidden = _WRAPPED_BY_KERAS if with_keras else (*_WRAPPED_BY_KERAS, "keras")
+    with native_stderr_closed(), _hidden(hidden):
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")

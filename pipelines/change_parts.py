@@ -22,7 +22,6 @@ from pipelines.kept_parts import Kept, PartNames, PartStore
 from pipelines.progress import ProgressLog
 from pipelines.spill import Spill
 from transforms.machine import on_threads
-from transforms.seen_ngrams import seen_in
 from transforms.title_batches import of_training
 from transforms.title_parts import ChangedPart, add_counts, change_part, no_counts
 
@@ -41,7 +40,7 @@ def change_parts(
     entries = entry_names(files, settings)
     if _same(before, files, entries):
         return before
-    import_tensorflow()
+    import_tensorflow(with_keras=False)
     with _spill(settings, work) as spill:
         find = FindChanges(FileCleaner.of(settings, cleaned), parts, spill, log)
         changes = find(before, files, entries)
@@ -116,7 +115,9 @@ class _ChangePart:
     def _save(self, number: int, changed: ChangedPart) -> PartNames | None:
         if not changed.part.titles.num_rows:
             return None
-        seen = seen_in(changed.part.training_ngrams(self._split), self._ngrams.buckets)
+        names = self._before.parts.get(number)
+        before = b"" if names is None else self.store.load_seen(names)
+        seen = changed.seen(before, self._split, self._ngrams.buckets)
         return self.store.save_part(number, changed.part, changed.rows, seen)
 
     def _counted(self, titles: pa.RecordBatch) -> pa.RecordBatch:

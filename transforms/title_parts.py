@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from configs.settings import SplitSettings
 from transforms.example_bytes import unpack_int64
+from transforms.seen_ngrams import merge_seen, seen_in
 from transforms.title_batches import count_titles, of_training
 from transforms.titles import CLEANED, DISTINCT, distinct_titles
 from transforms.tokens import NGRAMS, RESERVED_IDS, TOKEN_COUNTS, TOKENS, merge_token_counts
@@ -38,10 +39,6 @@ class TitlePart:
     titles: pa.RecordBatch
     dictionary: pa.RecordBatch
 
-    def training_ngrams(self, split: SplitSettings) -> np.ndarray:
-        """Return the n-grams of the training titles, int64 [m]."""
-        return unpack_int64(of_training(self.titles, split).column(NGRAMS))
-
 
 @dataclass(frozen=True)
 class TitleFeatures:
@@ -60,15 +57,31 @@ class TitleFeatures:
 class ChangedPart:
     """A part after a change, its rows, and by how much the counts of `count_titles` grew.
 
-    `gone` are the titles looked at, as they were; `came` the tokens of training among those that
-    stand in their place now (`TOKEN_COUNTS`).
+    `gone` are the titles looked at, as they were; `fresh` those that stand in their place now, as
+    `KEPT`, and `came` the tokens of training among these (`TOKEN_COUNTS`).
     """
 
     part: TitlePart
     rows: pa.RecordBatch
     counts: Counter
     gone: pa.RecordBatch
+    fresh: pa.RecordBatch
     came: pa.RecordBatch
+
+    def seen(self, before: bytes, split: SplitSettings, buckets: int) -> bytes:
+        """Return which n-grams training sees, a bit each; `before` says it of the part before.
+
+        Where titles came and none went, bits can only have come.
+        """
+        stays = pc.is_in(self.gone.column("text"), value_set=self.fresh.column("text"))
+        if before and pc.all(stays, min_count=0).as_py():
+            return merge_seen(before, seen_in(training_ngrams(self.fresh, split), buckets))
+        return seen_in(training_ngrams(self.part.titles, split), buckets)
+
+
+def training_ngrams(titles: pa.RecordBatch, split: SplitSettings) -> np.ndarray:
+    """Return the n-grams of the training titles among titles as `KEPT`, int64 [m]."""
+    return unpack_int64(of_training(titles, split).column(NGRAMS))
 
 
 def empty_part() -> tuple[TitlePart, pa.RecordBatch]:
@@ -111,6 +124,7 @@ def change_part(
         pa.concat_batches([kept_rows, new_rows]),
         counts,
         old,
+        fresh,
         _counted(features),
     )
 

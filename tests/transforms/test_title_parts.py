@@ -26,6 +26,7 @@ from transforms.tokens import TOKEN_COUNTS, TOKENS
 
 SPLIT = SplitSettings(train=0.5, valid=0.25, test=0.25)
 TOKENS_OF = TokenSettings(length=3)
+BUCKETS = NgramSettings().buckets
 WORDS = ["red", "ring", "gold", "mat", "a-b", "x"]
 # Where the files of these numbers stand.
 ORDER = np.array([3, 0, 5, 1, 4, 2])
@@ -78,7 +79,7 @@ def test_changes_one_after_the_other_end_where_all_rows_would() -> None:
     chance = random.Random(7)
     part, rows = empty_part()
     files: dict[int, list[Row]] = {}
-    counts, tokens = Counter(), no_counts()
+    counts, tokens, seen = Counter(), no_counts(), b""
     for _ in range(25):
         number = chance.randrange(6)
         before = files.pop(number, [])
@@ -97,11 +98,25 @@ def test_changes_one_after_the_other_end_where_all_rows_would() -> None:
         assert +counts == +whole.counts
         tokens = add_counts(tokens, [count_tokens(changed.gone, TOKENS_OF, SPLIT)], [changed.came])
         assert counted(tokens) == counted(count_tokens(whole.part.titles, TOKENS_OF, SPLIT))
-        seen = changed.part.training_ngrams(SPLIT)
-        assert seen.tolist() == whole.part.training_ngrams(SPLIT).tolist()
+        seen = changed.seen(seen, SPLIT, BUCKETS)
+        assert seen == whole.seen(b"", SPLIT, BUCKETS)
         part, rows = changed.part, changed.rows
     nothing = change_part(part, rows, every, batch([]), ORDER, features_of)
     assert nothing.part.titles.num_rows == nothing.rows.num_rows == 0
+
+
+def test_ngrams_that_no_title_has_any_more_are_not_seen() -> None:
+    rows = batch(
+        [(0, 0, 1, "a", "red ring"), (0, 0, 2, "a", "gold mat"), (0, 0, 3, "b", "red ring")]
+    )
+    first = change_part(*empty_part(), batch([]), rows, ORDER, features_of)
+    bits = [first.seen(b"", SPLIT, BUCKETS)]
+    for gone in (rows.slice(2, 1), rows.slice(0, 1)):
+        changed = change_part(first.part, first.rows, gone, batch([]), ORDER, features_of)
+        bits.append(changed.seen(bits[-1], SPLIT, BUCKETS))
+        first = changed
+    only = change_part(*empty_part(), batch([]), rows.slice(1, 1), ORDER, features_of)
+    assert bits[0] == bits[1] != bits[2] == only.seen(b"", SPLIT, BUCKETS)
 
 
 def test_tokens_get_their_rank_and_those_outside_the_vocabulary_one() -> None:
