@@ -73,7 +73,7 @@ JOB = ["titles", "vCPU-hours", "largest stage", "machines", "minutes", "Flink $"
 
 def stage_rows(jobs: Sequence[Job]) -> list[list[str]]:
     """Return a row a stage: its vCPU-hours at each size."""
-    return [[stage, *(f"{job.stages[stage]:,.3f}" for job in jobs)] for stage in jobs[0].stages]
+    return [[stage, *(f"{job.stages[stage]:.2g}" for job in jobs)] for stage in jobs[0].stages]
 
 
 def show_all(shapes: Sequence[Shape], jobs: dict[str, list[Job]], args: argparse.Namespace) -> None:
@@ -112,6 +112,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--start-seconds", type=float, default=240, help="of machines, assumed (default 240)")
     of_engine = "CPU s for a million titles of preprocessing that it takes beyond FnApiRunner"
     add("--engine-seconds", type=float, default=0, help=f"{of_engine} (default 0)")
+    add("--batch-rows", type=int, help="preprocess.batch_rows (default: as the input says)")
     add("--vcpus", type=int, default=4, help="of a machine (default 4)")
     add("--memory-gb", type=float, default=16, help="of a machine (default 16)")
     add("--disk-gb", type=float, default=50, help="of a Dataflow worker (default 50)")
@@ -132,6 +133,8 @@ def check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {value}: must not be negative")
     if not all(args.sizes):
         raise UsageError("--sizes 0: must be more than 0")
+    if args.batch_rows == 0:
+        raise UsageError("--batch-rows 0: must be more than 0")
     for name in ("hours", "machines", "utilisation", "vcpus"):
         if not getattr(args, name):
             raise UsageError(f"--{name.replace('_', '-')} 0: must be more than 0")
@@ -146,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "crossing" not in figures:
         raise UsageError(f"--growth {args.growth}: not what benchmarks/growth.py prints")
     growth, measured = growth_of(figures), stages["preprocess"]
-    shapes = [shape_of(titles, growth, measured) for titles in args.sizes]
+    shapes = [shape_of(titles, growth, measured, args.batch_rows) for titles in args.sizes]
     jobs = {
         "preprocess": [preprocess_job(n, growth, measured, args) for n in args.sizes],
         "predict": [predict_job(n, stages["predict"], args) for n in args.sizes],

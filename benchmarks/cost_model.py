@@ -44,9 +44,9 @@ class Growth:
     def token_gb(self, titles: float) -> float:
         return self.distinct_tokens(titles) * self.bytes_a_token / 1e9
 
-    def pieces(self, titles: int) -> tuple[int, float]:
+    def pieces(self, titles: int, batch_rows: int | None = None) -> tuple[int, float]:
         """Return the parts of so many titles, and how many titles are in a piece of a part."""
-        settings = PreprocessSettings()
+        settings = PreprocessSettings(batch_rows=batch_rows)
         parts = settings.shards_of(int(titles * self.input_bytes_a_title))
         return parts, titles_a_piece(settings.batch_rows_of(parts), parts)
 
@@ -114,10 +114,12 @@ def titles_a_piece(batch_rows: int, parts: int) -> float:
     return batch_rows / (parts * -math.expm1(-batch_rows / parts))
 
 
-def shape_of(titles: int, growth: Growth, measured: Figures) -> Shape:
+def shape_of(
+    titles: int, growth: Growth, measured: Figures, batch_rows: int | None = None
+) -> Shape:
     """Return what grows; a worker holds what it did in the largest run, and tokens beyond it."""
     run = measured["sizes"][-1]
-    parts, piece = growth.pieces(titles)
+    parts, piece = growth.pieces(titles, batch_rows)
     _, measured_piece = growth.pieces(run["records"])
     a_title = growth.bytes_a_title.at(1 / piece)
     more = a_title - growth.bytes_a_title.at(1 / measured_piece)
@@ -137,7 +139,7 @@ def shape_of(titles: int, growth: Growth, measured: Figures) -> Shape:
 def preprocess_job(titles: int, growth: Growth, measured: Figures, args: argparse.Namespace) -> Job:
     """Return what preprocessing takes; small pieces make the cut more expensive."""
     seconds = seconds_at(titles, measured)
-    _, piece = growth.pieces(titles)
+    _, piece = growth.pieces(titles, args.batch_rows)
     _, measured_piece = growth.pieces(measured["sizes"][-1]["records"])
     more = growth.piece_microseconds.slope * (1 / piece - 1 / measured_piece)
     seconds[CUT] = seconds.get(CUT, 0.0) + titles * max(0.0, more) / 1e6
@@ -174,7 +176,7 @@ def job_of(seconds: dict[str, float], shuffled_gb: float, args: argparse.Namespa
         round(hours * 60, 1),
         round((machines + 1) * hours * args.flink_machine, 2),
         round(dataflow_cost(machines * hours, shuffled_gb, args), 2),
-        {stage: round(took / HOUR, 4) for stage, took in seconds.items()},
+        {stage: round(took / HOUR, 6) for stage, took in seconds.items()},
     )
 
 

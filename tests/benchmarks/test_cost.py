@@ -68,8 +68,8 @@ def test_what_was_measured_comes_out(files: list[str], capsys: pytest.CaptureFix
     (found,) = sizes(files, capsys, "--sizes", "3000000", *ALONE, "--hours", "1")
     job = found["preprocess"]
     assert job["stages"] == {
-        "imports": round(20 / 3600, 4),
-        "clean": round(3 * 36 / 3600, 4),
+        "imports": round(20 / 3600, 6),
+        "clean": round(3 * 36 / 3600, 6),
         "cut into parts": 0,
     }
     assert job["vcpu_hours"] == round(128 / 3600, 3)
@@ -145,11 +145,23 @@ def test_more_parts_make_smaller_pieces_that_cost_more(
     )
 
 
+def test_larger_batches_make_larger_pieces(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--sizes", "3000000000")
+    (own,) = sizes(files, capsys, *words)
+    (larger,) = sizes(files, capsys, *words, "--batch-rows", str(100 * 32_768))
+    assert larger["titles_a_piece"] == 100
+    assert larger["shuffle_gb"] < own["shuffle_gb"]
+    assert larger["preprocess"]["vcpu_hours"] < own["preprocess"]["vcpu_hours"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--hours", "0"], "--hours 0: must be more than 0"),
         (["--sizes", "0"], "--sizes 0: must be more than 0"),
+        (["--batch-rows", "0"], "--batch-rows 0: must be more than 0"),
         (["--sizes", "-3"], "--sizes .*must not be negative"),
         (["--growth", "nowhere"], "nowhere: no such file"),
         (["--growth", __file__], "its last line is no JSON object"),
