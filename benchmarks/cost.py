@@ -1,160 +1,66 @@
-"""Model what preprocessing takes on Flink and on Dataflow: time, machines and cost by size.
+"""Model what preprocessing and prediction take on Flink and Dataflow: time, memory, cost by size.
 
-Nothing is run. CPU seconds a title and at the start are the line through two runs of
-benchmarks/engines.py, one of a cut and one of all titles; what a title takes where it crosses from
-worker to worker, and how tokens grow, is what benchmarks/growth.py printed.
+Nothing is run. CPU seconds of each stage, at the start and by titles, are what benchmarks/stages.py
+printed; what a title takes where it crosses from worker to worker, and how tokens grow, is what
+benchmarks/growth.py printed. Titles are counted as they stand in the files, repeats too.
 
-    .venv/bin/python benchmarks/engines.py --input DIR --engines flink --rows 300000 --json > cut
-    .venv/bin/python benchmarks/engines.py --input DIR --engines flink --json > all
+    .venv/bin/python benchmarks/stages.py --input DIR --json > stages
     .venv/bin/python benchmarks/growth.py --input DIR --json > growth
-    .venv/bin/python benchmarks/cost.py --engines cut all --growth growth
+    .venv/bin/python benchmarks/cost.py --stages stages --growth growth
 
-Prices are list prices in US dollars of us-central1. Dataflow (batch): those in Apache Beam 2.77,
-apache_beam/testing/load_tests/dataflow_cost_consts.py; reductions of shuffle by volume, and of
-anything by commitment, are not counted. Machines of Flink: n2-standard-4 of Compute Engine, on
-demand, as published in 2025. Name today's with the options.
+Imports, the making of the pipeline, what tf.Transform learns and the hashing of the files are done
+once, by one core, while the others wait. Prices are list prices in US dollars of us-central1.
+Dataflow (batch): those in Apache Beam 2.77, apache_beam/testing/load_tests/dataflow_cost_consts.py;
+reductions of shuffle by volume, and of anything by commitment, are not counted. Machines of Flink:
+n2-standard-4 of Compute Engine, on demand, as published in 2025. Name today's with the options.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.command import finish, print_json, show
+from benchmarks.cost_model import Job, Shape, growth_of, predict_job, preprocess_job, shape_of
 from benchmarks.measure import last_json
 from configs.errors import UsageError
-from configs.settings import PreprocessSettings
 
 SIZES = (3_000_000, 30_000_000, 300_000_000, 3_000_000_000)
-HOUR = 3600
 Figures = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Line:
-    """`start + slope * x`."""
-
-    start: float
-    slope: float
-
-    def at(self, x: float) -> float:
-        return self.start + self.slope * x
+def millions(titles: int) -> str:
+    return f"{titles / 1e6:,.0f}M"
 
 
-@dataclass(frozen=True)
-class Rates:
-    """What was measured: CPU seconds by titles; bytes and CPU µs a title by pieces a title."""
-
-    cpu_seconds: Line
-    bytes_a_title: Line
-    piece_microseconds: Line
-    tokens: Line  # logarithms of both
-    bytes_a_token: float
-    input_bytes_a_title: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What one size takes; `flink` and `dataflow` are dollars, of one machine type."""
-
-    titles: int
-    parts: int
-    titles_a_piece: float
-    shuffle_gb: float
-    tokens: float
-    token_gb: float
-    vcpu_hours: float
-    machines: int
-    minutes: float
-    flink: float
-    dataflow: float
-
-
-def line_through(points: Sequence[tuple[float, float]]) -> Line:
-    """Return the line of least squares.
-
-    >>> line_through([(1, 3), (2, 5)])
-    Line(start=1.0, slope=2.0)
-    """
-    x, y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    spread = sum((at - x) ** 2 for at, _ in points)
-    slope = sum((at - x) * (value - y) for at, value in points) / spread if spread else 0.0
-    return Line(y - slope * x, slope)
-
-
-def rates_of(runs: Sequence[Figures], growth: Figures, engine: str) -> Rates:
-    """Return the rates that were measured on an engine."""
-    crossing, tokens = growth["crossing"], growth["tokens"]
-    pieces = [1 / of["titles_a_piece"] for of in crossing]
-    sizes = [of["bytes_a_title"] for of in crossing]
-    seconds = [of["cpu_microseconds_a_title"] for of in crossing]
-    logs = [(math.log(of["titles"]), math.log(of["distinct_tokens"])) for of in tokens[-2:]]
-    return Rates(
-        line_through([(run["records"], run["engines"][engine]["cpu_seconds"]) for run in runs]),
-        line_through(list(zip(pieces, sizes, strict=True))),
-        line_through(list(zip(pieces, seconds, strict=True))),
-        line_through(logs),
-        tokens[-1]["bytes"] / tokens[-1]["distinct_tokens"],
-        growth["input_bytes_a_title"],
-    )
-
-
-def titles_a_piece(batch_rows: int, parts: int) -> float:
-    """Return how many titles of a batch fall into a part that gets any, on average."""
-    return batch_rows / (parts * -math.expm1(-batch_rows / parts))
-
-
-def estimate(titles: int, rates: Rates, args: argparse.Namespace) -> Estimate:
-    """Return what `titles` take: as many machines as end in `--hours`, if there are so many."""
-    shape = PreprocessSettings()
-    parts, fewest = shape.shards_of(int(titles * rates.input_bytes_a_title)), shape.shards_of(0)
-    piece = titles_a_piece(shape.batch_rows_of(parts), parts)
-    measured = titles_a_piece(shape.batch_rows_of(fewest), fewest)
-    more = rates.piece_microseconds.slope * (1 / piece - 1 / measured)
-    cpu = rates.cpu_seconds.at(titles) + titles * max(0.0, more) / 1e6
-    shuffled = titles * rates.bytes_a_title.at(1 / piece) / 1e9
-    at_work = args.vcpus * args.utilisation
-    machines = min(args.machines, math.ceil(cpu / (args.hours * HOUR * at_work)))
-    hours = (args.start_seconds + cpu / (machines * at_work)) / HOUR
-    tokens = math.exp(rates.tokens.at(math.log(titles)))
-    flink = (machines + 1) * hours * args.flink_machine
-    return Estimate(
-        titles,
-        parts,
-        round(piece, 1),
-        round(shuffled, 1),
-        round(tokens),
-        round(tokens * rates.bytes_a_token / 1e9, 2),
-        round(cpu / HOUR, 2),
-        machines,
-        round(hours * 60, 1),
-        round(flink, 2),
-        round(dataflow_cost(machines * hours, shuffled, args), 2),
-    )
-
-
-def dataflow_cost(machine_hours: float, shuffled_gb: float, args: argparse.Namespace) -> float:
-    """Return dollars; what is shuffled is billed where it is written and where it is read."""
-    an_hour = args.vcpus * args.dataflow_vcpu + args.memory_gb * args.dataflow_gb
-    an_hour += args.disk_gb * args.dataflow_disk
-    return machine_hours * an_hour + 2 * shuffled_gb * args.dataflow_shuffle
-
-
-def row_of(found: Estimate) -> list[str]:
+def shape_row(found: Shape) -> list[str]:
     return [
-        f"{found.titles / 1e6:,.0f}M",
+        millions(found.titles),
         f"{found.parts:,}",
         f"{found.titles_a_piece:,.1f}",
         f"{found.shuffle_gb:,.1f}",
+        f"{found.between_gb:,.1f}",
         f"{found.tokens / 1e6:,.1f}M",
-        f"{found.vcpu_hours:,.1f}",
+        f"{found.merged_gb:,.1f}",
+        f"{found.worker_gb:,.1f}",
+    ]
+
+
+SHAPE = ["titles", "parts", "titles a piece", "shuffled GB", "between steps GB", "tokens"]
+SHAPE += ["tokens of all parts GB", "worker GB"]
+
+
+def job_row(titles: int, found: Job) -> list[str]:
+    return [
+        millions(titles),
+        f"{found.vcpu_hours:,.2f}",
+        found.largest,
         f"{found.machines}",
         f"{found.minutes:,.0f}",
         f"{found.flink:,.2f}",
@@ -162,8 +68,24 @@ def row_of(found: Estimate) -> list[str]:
     ]
 
 
-COLUMNS = ["titles", "parts", "titles a piece", "shuffled GB", "tokens", "vCPU-hours"]
-COLUMNS += ["machines", "minutes", "Flink $", "Dataflow $"]
+JOB = ["titles", "vCPU-hours", "largest stage", "machines", "minutes", "Flink $", "Dataflow $"]
+
+
+def stage_rows(jobs: Sequence[Job]) -> list[list[str]]:
+    """Return a row a stage: its vCPU-hours at each size."""
+    return [[stage, *(f"{job.stages[stage]:.2g}" for job in jobs)] for stage in jobs[0].stages]
+
+
+def show_all(shapes: Sequence[Shape], jobs: dict[str, list[Job]], args: argparse.Namespace) -> None:
+    sizes = [shape.titles for shape in shapes]
+    show("What grows with the titles", SHAPE, [shape_row(shape) for shape in shapes], args.json)
+    machine = f"{args.vcpus} vCPUs and {args.memory_gb:g} GB a machine"
+    for command, of in jobs.items():
+        rows = [job_row(titles, job) for titles, job in zip(sizes, of, strict=True)]
+        show(f"{command}, modelled, {machine}", JOB, rows, args.json)
+    for command, of in jobs.items():
+        columns = ["stage", *map(millions, sizes)]
+        show(f"{command}: vCPU-hours of each stage", columns, stage_rows(of), args.json)
 
 
 def read(path: Path) -> Figures:
@@ -181,14 +103,16 @@ def make_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--engines", type=Path, nargs=2, required=True, metavar="FILE", help="a cut, all")
-    add("--engine", default="flink", help="whose rates (default flink)")
+    add("--stages", type=Path, required=True, metavar="FILE")
     add("--growth", type=Path, required=True, metavar="FILE")
     add("--sizes", type=int, nargs="+", default=SIZES, help="titles")
     add("--hours", type=float, default=0.5, help="that a job should take (default 0.5)")
     add("--machines", type=int, default=100, help="at most (default 100)")
     add("--utilisation", type=float, default=0.7, help="of the vCPUs, assumed (default 0.7)")
     add("--start-seconds", type=float, default=240, help="of machines, assumed (default 240)")
+    of_engine = "CPU s for a million titles of preprocessing that it takes beyond FnApiRunner"
+    add("--engine-seconds", type=float, default=0, help=f"{of_engine} (default 0)")
+    add("--batch-rows", type=int, help="preprocess.batch_rows (default: as the input says)")
     add("--vcpus", type=int, default=4, help="of a machine (default 4)")
     add("--memory-gb", type=float, default=16, help="of a machine (default 16)")
     add("--disk-gb", type=float, default=50, help="of a Dataflow worker (default 50)")
@@ -201,35 +125,41 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check(args: argparse.Namespace, runs: Sequence[Figures]) -> None:
+def check(args: argparse.Namespace) -> None:
     """Raise `UsageError` for what cannot be: names the option."""
     for name, value in vars(args).items():
         values = value if isinstance(value, list | tuple) else [value]
         if any(isinstance(one, int | float) and one < 0 for one in values):
             raise UsageError(f"--{name.replace('_', '-')} {value}: must not be negative")
+    if not all(args.sizes):
+        raise UsageError("--sizes 0: must be more than 0")
+    if args.batch_rows == 0:
+        raise UsageError("--batch-rows 0: must be more than 0")
     for name in ("hours", "machines", "utilisation", "vcpus"):
         if not getattr(args, name):
             raise UsageError(f"--{name.replace('_', '-')} 0: must be more than 0")
-    for path, run in zip(args.engines, runs, strict=True):
-        if "cpu_seconds" not in run.get("engines", {}).get(args.engine, {}):
-            raise UsageError(
-                f"--engines {path}: no figures of {args.engine}; name another --engine"
-            )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
-    runs, growth = [read(path) for path in args.engines], read(args.growth)
-    check(args, runs)
-    if "crossing" not in growth:
+    check(args)
+    stages, figures = read(args.stages), read(args.growth)
+    if not {"preprocess", "predict"} <= stages.keys():
+        raise UsageError(f"--stages {args.stages}: not what benchmarks/stages.py prints")
+    if "crossing" not in figures:
         raise UsageError(f"--growth {args.growth}: not what benchmarks/growth.py prints")
-    rates = rates_of(runs, growth, args.engine)
-    found = [estimate(titles, rates, args) for titles in args.sizes]
-    title = (
-        f"Modelled, {args.vcpus} vCPUs and {args.memory_gb:g} GB a machine, {args.engine}'s rates"
-    )
-    show(title, COLUMNS, [row_of(one) for one in found], args.json)
-    print_json({"rates": asdict(rates), "sizes": [asdict(one) for one in found]}, args.json)
+    growth, measured = growth_of(figures), stages["preprocess"]
+    shapes = [shape_of(titles, growth, measured, args.batch_rows) for titles in args.sizes]
+    jobs = {
+        "preprocess": [preprocess_job(n, growth, measured, args) for n in args.sizes],
+        "predict": [predict_job(n, stages["predict"], args) for n in args.sizes],
+    }
+    show_all(shapes, jobs, args)
+    sizes = [
+        asdict(shape) | {command: asdict(of[number]) for command, of in jobs.items()}
+        for number, shape in enumerate(shapes)
+    ]
+    print_json({"growth": asdict(growth), "sizes": sizes}, args.json)
     return 0
 
 
