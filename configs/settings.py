@@ -33,6 +33,13 @@ from configs.tuning import TuningSettings, check_tuning
 _LEAST_SHARDS, _MOST_SHARDS = 32, 100_000
 _SHARD_BYTES = 10 << 20  # of input; a step holds a few times fifty that of each shard in work
 _RECORD_BYTES = 100
+_LEAST_DUMP_SHARDS, _DUMP_SHARD_BYTES = 8, 40 << 20  # some 400,000 products in memory at once
+
+
+def _shards(size: int, least: int, at_most: int) -> int:
+    """Return `least`, doubled until a shard comes from `at_most` bytes of so many, or fewer."""
+    wanted = -(-size // (least * at_most))
+    return min(least << max(0, wanted - 1).bit_length(), _MOST_SHARDS)
 
 
 class TextSettings(Section):
@@ -151,8 +158,7 @@ class PreprocessSettings(Section):
             return self.num_shards
         if self.rows is not None:
             size = min(size, self.rows * _RECORD_BYTES)
-        wanted = -(-size // (_LEAST_SHARDS * _SHARD_BYTES))
-        return min(_LEAST_SHARDS << max(0, wanted - 1).bit_length(), _MOST_SHARDS)
+        return _shards(size, _LEAST_SHARDS, _SHARD_BYTES)
 
     def batch_rows_of(self, shards: int) -> int:
         """Return how many rows to put into a batch that is cut into so many shards."""
@@ -184,6 +190,8 @@ class DumpSettings(Section):
     `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
     the analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a
     title in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
+    `num_shards`: of the predictions; none: 8, doubled until a shard comes from 40 MiB of the dump
+    at most, for the products of a shard are in memory together.
     """
 
     id: str = "id"
@@ -198,8 +206,12 @@ class DumpSettings(Section):
     top_k: Count = 5
     rules: str | None = None
     reuse_scores: bool = False
-    num_shards: Count = 8
+    num_shards: Annotated[int, Field(ge=1, le=_MOST_SHARDS)] | None = None
     batch_rows: Count = 4096
+
+    def shards_of(self, size: int) -> int:
+        """Return how many shards to make of a dump of so many bytes."""
+        return self.num_shards or _shards(size, _LEAST_DUMP_SHARDS, _DUMP_SHARD_BYTES)
 
 
 class Settings(Section):

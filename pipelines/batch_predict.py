@@ -221,7 +221,7 @@ def build(
 
     `earlier` are files with what the same export said before.
     """
-    shards = settings.num_shards
+    shards = settings.shards_of(sum(file.size for file in files))
     read = (
         pipeline
         | "List the files" >> beam.Create(list(files))
@@ -235,7 +235,9 @@ def build(
         | "Group by id" >> beam.GroupByKey()
         | "Predict and write"
         >> beam.ParDo(
-            PredictPart(model, provenance, settings, f"{work}/predictions", log, rules, earlier)
+            PredictPart(
+                model, provenance, settings, shards, f"{work}/predictions", log, rules, earlier
+            )
         )
     )
     rejects = read[REJECTS]

@@ -50,12 +50,13 @@ _ENDINGS: dict[str, Format] = {
 
 @dataclass(frozen=True)
 class DumpFile:
-    """A file of a dump: its place in the sorted list, its path and how it is written."""
+    """A file of a dump: its place in the sorted list, its path, how it is written, its bytes."""
 
     number: int
     path: str
     relative: str
     form: Format
+    size: int
 
 
 def find_dump_files(
@@ -71,7 +72,7 @@ def find_dump_files(
     if not found:
         raise UsageError(f"--dump {dump}: no such file; name a file, a folder or a glob")
     files = [
-        DumpFile(number, info.path, info.relative, _format_of(info.relative, settings))
+        DumpFile(number, info.path, info.relative, _format_of(info.relative, settings), info.size)
         for number, info in enumerate(found)
     ]
     for file in files:

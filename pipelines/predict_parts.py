@@ -48,6 +48,7 @@ class PredictPart(OverlappedDoFn):
         model: str,
         provenance: Provenance,
         settings: DumpSettings,
+        shards: int,
         folder: str,
         log: ProgressLog,
         rules: RuleBook | None = None,
@@ -55,7 +56,7 @@ class PredictPart(OverlappedDoFn):
     ) -> None:
         self._rules, self._earlier = rules, tuple(earlier)
         self._model, self._provenance, self._folder = model, provenance, folder
-        self._of, self._batch_rows, self._log = settings.num_shards, settings.batch_rows, log
+        self._of, self._batch_rows, self._log = shards, settings.batch_rows, log
         self._top_k = settings.top_k
 
     def setup(self) -> None:

@@ -112,6 +112,12 @@ def test_shards_double_with_the_input_unless_their_number_is_set() -> None:
     assert PreprocessSettings(num_shards=7).shards_of(1 << 40) == 7
 
 
+def test_shards_of_predictions_double_with_the_dump_unless_their_number_is_set() -> None:
+    of = DumpSettings().shards_of
+    assert [of(0), of(320 << 20), of((320 << 20) + 1), of(3 << 30)] == [8, 8, 16, 128]
+    assert DumpSettings(num_shards=3).shards_of(1 << 40) == 3
+
+
 def test_shards_of_a_quick_run_are_those_of_the_rows_taken() -> None:
     assert PreprocessSettings(rows=1_000).shards_of(1 << 40) == 32
     assert PreprocessSettings(rows=1 << 40).shards_of(2_640_000_000) == 256
