@@ -57,7 +57,7 @@ def batch_predict(
 
     def body(work: str) -> dict[str, Any]:
         scorer = scored_by(export) if reuse else ""
-        earlier = earlier_parts(artifacts.prefix, scorer) if reuse else []
+        earlier = earlier_parts(artifacts, dump_id, scorer) if reuse else []
         here = is_on_this_machine(options) and not storage.is_remote(work)
         log = ProgressLog(f"{work}/progress.log" if here else None)
         with (

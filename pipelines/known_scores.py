@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from aisle import __version__
-from configs.artifacts import COMPLETED
+from configs.artifacts import COMPLETED, RunArtifacts
 from configs.loading import fingerprint
 from pipelines import storage
 from pipelines.stage import read_manifest
@@ -45,11 +45,17 @@ def scored_by(export: str) -> str:
     return fingerprint({"export": content, "code": __version__, "tf": version("tensorflow")})
 
 
-def earlier_parts(prefix: str, scorer: str) -> list[str]:
-    """Return the files of all finished predictions below a prefix that this scorer made."""
-    found = storage.list_files(f"{prefix.rstrip('/')}/runs", f"*/predictions/*/{COMPLETED}")
-    folders = [info.path.rpartition("/")[0] for info in found]
-    manifests = {folder: read_manifest(folder) for folder in folders}
+def earlier_parts(artifacts: RunArtifacts, dump_id: str, scorer: str) -> list[str]:
+    """Return the files of all finished predictions of the prefix that this scorer made.
+
+    Those of this very dump, if there are, are about to be made anew.
+    """
+    found = storage.list_files(
+        f"{artifacts.prefix.rstrip('/')}/runs", f"*/predictions/*/{COMPLETED}"
+    )
+    own = f"{artifacts.run_id}/predictions/{dump_id}/{COMPLETED}"
+    others = [info.path for info in found if info.relative != own]
+    manifests = {(at := path.rpartition("/")[0]): read_manifest(at) for path in others}
     return [
         part.path
         for folder, manifest in manifests.items()

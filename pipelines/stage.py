@@ -88,9 +88,9 @@ def run_stage(
     """Run `body` in an empty work folder and publish what it wrote, unless that was done before.
 
     `folders` maps each sub-folder of the work folder to where it is published; the first gets the
-    manifest. `body` takes the work folder and returns its figures. Raises `UsageError` where the
-    finished folder was made from something else, another process runs the stage, or the disk is
-    full.
+    manifest. `body` takes the work folder and returns its figures. With `force` what is finished
+    stays until the new one is. Raises `UsageError` where the finished folder was made from
+    something else, another process runs the stage, or the disk is full.
     """
     home = next(iter(folders.values()))
     finished = read_manifest(home)
@@ -99,7 +99,8 @@ def run_stage(
         return Outcome(finished, skipped=True)
     work_folder = f"{work}/{stage}"
     with _only_one(work, stage), _one_line_when_the_disk_is_full(work):
-        for folder in (work_folder, f"{home}/{COMPLETED}", *folders.values()):
+        published = (f"{home}/{COMPLETED}", *folders.values())
+        for folder in (work_folder, *(published if finished is None else ())):
             storage.remove_tree(folder)
         for name in folders:
             storage.make_folder(f"{work_folder}/{name}")
@@ -114,6 +115,8 @@ def run_stage(
             round(time.perf_counter() - started, 3),
             peak_rss(),
         )
+        for folder in published if finished is not None else ():
+            storage.remove_tree(folder)
         for name, folder in folders.items():
             storage.move_tree(f"{work_folder}/{name}", folder)
         if not storage.is_remote(home):

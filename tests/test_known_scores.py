@@ -23,10 +23,13 @@ def shop(trained_shop: OpenShop) -> Shop:
     return shop
 
 
-def _predict(shop: Shop, name: str, titles: list[str], *sets: str, ids: str = "p") -> dict:
+def _predict(
+    shop: Shop, name: str, titles: list[str], *sets: str, ids: str = "p", force: bool = False
+) -> dict:
     rows = [(f"{ids}{place}", title) for place, title in enumerate(titles)]
     dump = write_dump(shop.config.parent / f"{name}.csv", rows)
-    said = shop("predict", "--dump", dump, "--dump-id", name, sets=sets)
+    forced = ["--force"] if force else []
+    said = shop("predict", "--dump", dump, "--dump-id", name, *forced, sets=sets)
     assert said.status == 0, said.err
     return said.figures
 
@@ -48,6 +51,12 @@ def test_known_titles_are_passed_over_whatever_their_ids(shop: Shop) -> None:
     again = _predict(shop, "third", mixed, ON, ids="q")
     assert again["scored_before"] == len(mixed)
     _same(shop, "third", "full")
+
+
+def test_a_dump_that_is_scored_anew_is_not_known_from_itself(shop: Shop) -> None:
+    only_here = ["zinc ladle", "tin ladle"]
+    assert _predict(shop, "own", only_here, ON)["scored_before"] == 0
+    assert _predict(shop, "own", only_here, ON, force=True)["scored_before"] == 0
 
 
 def test_rules_hold_for_titles_that_were_known(shop: Shop, tmp_path: Path) -> None:

@@ -121,11 +121,15 @@ def test_a_body_that_fails_publishes_nothing_and_a_rerun_begins_anew(shop: Shop)
     assert sorted(os.listdir(shop.out)) == ["COMPLETED", "a.txt"]
 
 
-def test_a_forced_stage_that_fails_leaves_nothing_that_looks_finished(shop: Shop) -> None:
-    shop.run()
+def test_a_forced_stage_that_fails_leaves_what_was_finished_before(shop: Shop) -> None:
+    before = shop.run().manifest
     with pytest.raises(ZeroDivisionError):
-        shop.run(raises(ZeroDivisionError()), force=True)
-    assert read_manifest(str(shop.out)) is None
+        shop.run(raises(ZeroDivisionError()), input_fingerprint="other", force=True)
+    assert read_manifest(str(shop.out)) == before
+    assert sorted(os.listdir(shop.out)) == ["COMPLETED", "a.txt"]
+    assert shop.run().skipped
+    with pytest.raises(UsageError, match="another input"):
+        shop.run(input_fingerprint="other")
 
 
 @pytest.mark.parametrize("killed_before", ["out", "stats", "COMPLETED"])
