@@ -53,8 +53,8 @@ def measure(command: Sequence[str], beside: Sequence[int] = ()) -> Measurement:
 
     `beside` are ids of processes that work for it, as those of a cluster: what they and their
     descendants take counts too. Memory is that of the process and all its descendants, sampled
-    every 50 ms, or more rarely where that would take much of a core: the sum of their proportional
-    set sizes, so that a page that several of them share counts once.
+    every 50 ms, or more rarely where that would take much of a core: of several the sum of their
+    proportional set sizes, so that a page that they share counts once.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         cpu, start = _cpu_of_children() + _cpu_of_trees(beside), time.perf_counter()
@@ -121,12 +121,15 @@ def tree_memory(roots: Sequence[psutil.Process], at_least: int = 0) -> int:
     """Return the memory of `roots` and their descendants in bytes, or less than `at_least`.
 
     Resident size is cheap to read and never below the proportional one, which the kernel adds up
-    page by page: the latter is asked for only when it could be a new peak.
+    page by page: the latter is asked for only when it could be a new peak. Nor is it where there
+    is one process: strangers that have the same libraries mapped would make it look smaller.
     """
     processes = _descendants(roots)
     resident = sum(_resident(process) for process in processes)
     if resident <= at_least:
         return 0
+    if len(processes) == 1:
+        return resident
     return sum(_proportional(process) for process in processes)
 
 

@@ -10,7 +10,7 @@ from configs.section import Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 _TITLES_ENOUGH, _TITLES_A_CLASS, _MOST_PASSES = 3000, 100, 16
-_LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float32: half a gigabyte
+_LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float16: a quarter of a gigabyte
 
 
 class FitSettings(Section):
@@ -174,6 +174,9 @@ class BagOfNgramsSettings(FitSettings):
     falls in a line to a twentieth over the run. One pass is best where a class has hundreds of
     titles: `epochs` is null (see `FitSettings.epochs_of`). `embedding_width` is null as well (see
     `width_of`). With `vectors` the mean of a title's word vectors stands beside the bag.
+
+    Each n-gram of training has a row of its own while `most_rows` suffice; beyond that those that
+    occur once share rows, and memory grows no more. Null sets no bound.
     """
 
     batch_size: Count = 2048
@@ -182,13 +185,14 @@ class BagOfNgramsSettings(FitSettings):
     learning_rate: Positive = 0.3
     dense_learning_rate: Positive = 0.15
     embedding_width: Count | None = None
+    most_rows: Annotated[int, Field(ge=4)] | None = 2_750_000
     hidden_units: Count = 64
     vectors: NgramVectorSettings | None = None
 
     def width_of(self, classes: int, rows: int) -> int:
         """Return `embedding_width`; where null 32, doubled until it is a third of `classes`.
 
-        But 128 at most, and no table of so many `rows` is made larger than half a gigabyte.
+        But 128 at most, and no table of so many `rows` is made larger than a quarter of a gigabyte.
         """
         if self.embedding_width is not None:
             return self.embedding_width

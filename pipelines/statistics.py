@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from configs.artifacts import SPLITS
+from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
-from transforms.seen_ngrams import rows_of_buckets
+from transforms.seen_ngrams import SeenNgrams, bytes_of
 
 COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
 SEEN_NGRAMS = "ngrams_seen.gz"
@@ -108,7 +108,7 @@ def read_taxonomy(folder: str) -> Taxonomy:
 
 
 def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
-    """Write which n-gram buckets occur in training, a bit each."""
+    """Write which n-gram buckets occur in training, and which again, a bit each."""
     storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip.compress(bits, 1, mtime=0))
 
 
@@ -126,10 +126,15 @@ def why_no_example(folder: str, level: str) -> str:
     return f"no category has a part for the level {level}; is categories.separator right?"
 
 
-def read_ngram_rows(folder: str, buckets: int) -> np.ndarray:
-    """Return the row of each n-gram bucket that occurs in training, int32 [buckets]; else 0."""
-    bits = gzip.decompress(storage.read_bytes(f"{folder}/{SEEN_NGRAMS}"))
-    return rows_of_buckets(bits, buckets)
+def read_seen_ngrams(folder: str, buckets: int) -> SeenNgrams:
+    """Return the n-gram buckets that occur in training, from a `stats` folder."""
+    path = f"{folder}/{SEEN_NGRAMS}"
+    bits = gzip.decompress(storage.read_bytes(path))
+    if bits and len(bits) != bytes_of(buckets):
+        raise UsageError(
+            f"{path}: not of this version of Aisle; run `aisle preprocess` again, with --force"
+        )
+    return SeenNgrams(bits, buckets)
 
 
 def read_label_counts(folder: str) -> dict[str, dict[str, int]]:

@@ -14,7 +14,7 @@ from configs.errors import UsageError
 from configs.models import FitSettings
 from configs.settings import Settings
 from configs.training import ObjectiveName, TrainingSettings
-from pipelines.statistics import read_figures, read_ngram_rows, read_taxonomy
+from pipelines.statistics import read_figures, read_seen_ngrams, read_taxonomy
 from trainer.columns import check_columns, columns_seen, empty_columns
 from trainer.dataset import shard_files
 from trainer.heads import make_heads
@@ -74,7 +74,7 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         classes=heads.columns,
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
-        ngram_rows=read_ngram_rows(artifacts.stats, features.ngrams.buckets),
+        ngrams=read_seen_ngrams(artifacts.stats, features.ngrams.buckets),
         vectors=words.vectors,
         ngram_vectors=read_ngram_vectors(training.model, hyper, features.ngrams),
         columns=columns,

@@ -1,4 +1,4 @@
-"""Which hashed n-grams occur in training: a bit a bucket.
+"""Which hashed n-grams occur in training, and which more than once: two bits a bucket.
 
 A model that gives rows only to these may hash into many more buckets than it has rows: few
 n-grams share one then, and one that training never saw has none.
@@ -6,33 +6,95 @@ n-grams share one then, and one that training never saw has none.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
+WORD_BITS = 64
+_SHARED = 4  # with too few rows for all, a quarter of them at least is for n-grams seen once
+
 
 def seen_bits(ngrams: pa.ListArray, buckets: int) -> bytes:
-    """Return a bit for each bucket, packed: whether it stands in the lists int64 [n, (m)]."""
+    """Return whether each bucket stands in the lists int64 [n, (m)], and whether again.
+
+    A bit a bucket, packed; behind the bits that say whether those that say whether more than once.
+    """
     return seen_in(ngrams.flatten().to_numpy(zero_copy_only=False), buckets)
 
 
 def seen_in(ngrams: np.ndarray, buckets: int) -> bytes:
     """Return the same of the n-grams of all lists, int64 [m]."""
-    seen = np.zeros(buckets, np.bool_)
-    seen[ngrams] = True
-    return np.packbits(seen).tobytes()
-
-
-def rows_of_buckets(bits: bytes, buckets: int) -> np.ndarray:
-    """Return the row of each bucket, int32 [buckets]: 1, 2, 3 and so on; 0 where it is not seen."""
-    seen = np.unpackbits(np.frombuffer(bits, np.uint8), count=buckets)
-    rows = np.cumsum(seen, dtype=np.int32)
-    rows[seen == 0] = 0
-    return rows
+    ordered = np.sort(ngrams.astype(np.int32))
+    seen = np.zeros([2, buckets], np.bool_)
+    seen[0, ordered] = True
+    seen[1, ordered[1:][ordered[1:] == ordered[:-1]]] = True
+    return np.packbits(seen, axis=1).tobytes()
 
 
 def merge_seen(bits: bytes, more: bytes) -> bytes:
-    """Bring packed bits together: a bit is set that is set in either; no bytes are no bits."""
+    """Bring packed bits of two parts together; no bytes are no bits.
+
+    What either has seen is seen; what one has seen again, or both have seen, is seen again.
+    """
     if not bits or not more:
         return bits or more
-    both = np.frombuffer(bits, np.uint8) | np.frombuffer(more, np.uint8)
-    return both.tobytes()
+    (once, again), (other, other_again) = _packed(bits), _packed(more)
+    return np.stack([once | other, again | other_again | (once & other)]).tobytes()
+
+
+def bytes_of(buckets: int) -> int:
+    """Return how many bytes the packed bits of so many buckets have."""
+    return 2 * -(-buckets // 8)
+
+
+def _packed(bits: bytes) -> np.ndarray:
+    return np.frombuffer(bits, np.uint8).reshape(2, -1)
+
+
+@dataclass(frozen=True)
+class SharedRows:
+    """Buckets, and the rows that are theirs: the i-th of them has row `first` + i modulo `rows`.
+
+    `words` int64 [buckets / 64, rounded up] has a bit a bucket, the lowest first; `before` int32
+    says how many buckets stand in the words before each. That is 1.5 bits a bucket, where a row
+    number would be 32.
+    """
+
+    words: np.ndarray
+    before: np.ndarray
+    first: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class SeenNgrams:
+    """The hashed n-grams that training saw; `bits` are those of `seen_bits`, `buckets` of them."""
+
+    bits: bytes
+    buckets: int
+
+    def rows(self, most: int | None = None) -> list[SharedRows]:
+        """Return the rows of the buckets seen, from row 1 on, no more than `most`.
+
+        A bucket has a row of its own if there are enough for all. If not, those seen again have
+        rows of their own while three quarters of `most` suffice, and those seen once share the
+        rest, an equal number each row.
+        """
+        seen, again = (
+            np.unpackbits(plane, count=self.buckets).view(np.bool_) for plane in _packed(self.bits)
+        )
+        count = int(np.count_nonzero(seen))
+        if most is None or count <= most:
+            return [_sharing(seen, 1, max(1, count))]
+        own = max(1, min(int(np.count_nonzero(again)), most - most // _SHARED))
+        return [_sharing(again, 1, own), _sharing(seen & ~again, 1 + own, most - own)]
+
+
+def _sharing(of: np.ndarray, first: int, rows: int) -> SharedRows:
+    """Return the rows of the buckets bool [buckets] that are true."""
+    packed = np.packbits(of, bitorder="little")
+    words = np.zeros(-(-len(of) // WORD_BITS), np.int64)
+    words.view(np.uint8)[: len(packed)] = packed
+    set_in = np.bitwise_count(words.view(np.uint64)).astype(np.int32)
+    return SharedRows(words, np.cumsum(set_in, dtype=np.int32) - set_in, first, rows)

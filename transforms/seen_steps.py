@@ -11,7 +11,7 @@ from transforms.seen_ngrams import merge_seen
 
 
 class MergeSeen(beam.CombineFn):
-    """Bring packed bits together: a bit is set that is set in any."""
+    """Bring packed bits together: what any has seen, and what was seen again."""
 
     def create_accumulator(self) -> bytes:
         return b""

@@ -69,13 +69,14 @@ class ChangedPart:
     came: pa.RecordBatch
 
     def seen(self, before: bytes, split: SplitSettings, buckets: int) -> bytes:
-        """Return which n-grams training sees, a bit each; `before` says it of the part before.
+        """Return `seen_ngrams.seen_in` of the part; `before` is that of the part before.
 
-        Where titles came and none went, bits can only have come.
+        Where titles came and none went, only what they have is looked at.
         """
-        stays = pc.is_in(self.gone.column("text"), value_set=self.fresh.column("text"))
-        if before and pc.all(stays, min_count=0).as_py():
-            return merge_seen(before, seen_in(training_ngrams(self.fresh, split), buckets))
+        gone, fresh = self.gone.column("text"), self.fresh.column("text")
+        if before and pc.all(pc.is_in(gone, value_set=fresh), min_count=0).as_py():
+            new = self.fresh.filter(pc.invert(pc.is_in(fresh, value_set=gone)))
+            return merge_seen(before, seen_in(training_ngrams(new, split), buckets))
         return seen_in(training_ngrams(self.part.titles, split), buckets)
 
 

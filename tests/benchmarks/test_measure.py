@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,14 @@ if not os.fork():
 os.wait()
 """
 
+MAPPED = """
+import mmap, sys
+with open(sys.argv[1], "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+    for _ in range(20):
+        sum(mapped[:: mmap.PAGESIZE])
+    sum(mapped[: 1 << 24])
+"""
+
 
 def test_memory_of_a_child_process_is_seen() -> None:
     measured = measure([sys.executable, "-c", PARENT])
@@ -36,6 +45,15 @@ def test_memory_of_a_child_process_is_seen() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells proportional set sizes")
 def test_a_page_that_two_processes_share_counts_once() -> None:
     assert BIG < measure([sys.executable, "-c", SHARED]).peak_rss_bytes < 1.5 * BIG
+
+
+def test_what_others_have_mapped_too_is_no_less_of_a_process_alone(tmp_path: Path) -> None:
+    """A library that a test has loaded must not make a benchmark beside it look smaller."""
+    file = tmp_path / "library"
+    file.write_bytes(b"x" * BIG)
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert sum(mapped[:: mmap.PAGESIZE])
+        assert measure([sys.executable, "-c", MAPPED, str(file)]).peak_rss_bytes > BIG
 
 
 def test_a_command_that_fails_says_what_it_wrote_to_standard_error() -> None:

@@ -6,19 +6,24 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from configs.errors import UsageError
 from pipelines.statistics import (
     check_nothing_is_lost,
     figures_of,
     read_figures,
     read_label_counts,
+    read_seen_ngrams,
     read_taxonomy,
+    write_seen_ngrams,
     write_statistics,
 )
 from transforms.categories import make_taxonomy
 from transforms.csv_records import EMPTY_TITLE
+from transforms.seen_ngrams import seen_in
 from transforms.tokens import TOKEN_COUNTS
 
 TREE = make_taxonomy(["a_x", "b"], "_", {"main": [0, 1], "sub": [1, 2]})
@@ -107,6 +112,15 @@ def test_figures_tree_and_labels_come_back_as_they_were_counted(folder: Path) ->
         "a": {"train": 3, "valid": 0, "test": 0},
         "b": {"train": 0, "valid": 0, "test": 1},
     }
+
+
+def test_ngrams_seen_come_back_and_those_of_another_version_are_refused(tmp_path: Path) -> None:
+    bits = seen_in(np.array([3, 70, 3]), 100)
+    write_seen_ngrams(bits, folder=str(tmp_path))
+    assert read_seen_ngrams(str(tmp_path), 100).bits == bits
+    write_seen_ngrams(bits[: len(bits) // 2], folder=str(tmp_path))  # without those seen again
+    with pytest.raises(UsageError, match=r"ngrams_seen.*aisle preprocess"):
+        read_seen_ngrams(str(tmp_path), 100)
 
 
 def test_the_tables_open_in_a_spreadsheet(folder: Path) -> None:

@@ -12,8 +12,16 @@ import tensorflow as tf
 from configs.models import FitSettings, ModelSettings
 from trainer.models import FAMILIES
 from trainer.models.family import DataShape, Family, Features
+from transforms.seen_ngrams import SeenNgrams, seen_in
 
-SHAPE = DataShape(classes=4, vocabulary_size=50, length=8, ngram_rows=np.arange(40, dtype=np.int32))
+
+def seen_ngrams(buckets: int, *unseen: int) -> SeenNgrams:
+    """Return that training saw all of so many buckets, once, but for the first and `unseen`."""
+    seen = np.setdiff1d(np.arange(1, buckets), unseen)
+    return SeenNgrams(seen_in(seen, buckets), buckets)
+
+
+SHAPE = DataShape(classes=4, vocabulary_size=50, length=8, ngrams=seen_ngrams(40))
 # by key; a model takes those that it has
 _SIZES: dict[str, object] = {
     "embedding_width": 8,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+from small_models import seen_ngrams
 
 from configs.models import BagOfNgramsSettings, CnnSettings
 from trainer.models import FAMILIES
 from trainer.models.bag_of_ngrams import WeightedBag, distinct_ngrams
 from trainer.models.family import DataShape, Family
+from trainer.models.ngram_rows import NgramRows
 from trainer.optimizers import RowWiseAdagrad
+from transforms.seen_ngrams import SeenNgrams, seen_in
 
-SHAPE = DataShape(
-    classes=18, vocabulary_size=20_000, length=31, ngram_rows=np.arange(50, dtype=np.int32)
-)
+SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngrams=seen_ngrams(50))
 SMALL_BAG = BagOfNgramsSettings(embedding_width=4, hidden_units=3)
 # what a batch looks up, with its slopes: row 3 twice in the first step, row 0 never
 STEPS = [([3, 1, 3], [[1.0, 2.0], [0.5, 0.0], [3.0, -1.0]]), ([3, 2], [[0.1, 0.2], [4.0, 4.0]])]
@@ -42,11 +44,12 @@ def of_batch(*rows: list[int]) -> dict[str, tf.Tensor]:
 def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     """Buckets 0 to 4 have the rows 1 to 5; bucket 5 was never seen, and is passed over."""
     row_of = np.array([1, 2, 3, 4, 5, 0], np.int32)
-    bag = WeightedBag(row_of, 2, "bag")
+    bag = WeightedBag(NgramRows(SeenNgrams(seen_in(np.arange(5), 6), 6).rows(), "rows"), 2, "bag")
     bag(of_batch([0]))
     table = np.arange(12, dtype=np.float32).reshape(6, 2)
     weight = np.array([[7.0], [0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)
-    bag.set_weights([table, weight, row_of])
+    bag.table.assign(table)
+    bag.weight.assign(weight)
     rows = [[1, 3, 1], [], [4, 5, 5], [5]]
     heavy = np.log1p(np.exp(weight + 0.5413))
     expected = [
@@ -58,10 +61,28 @@ def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     assert found[[1, 3]].tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
-def table_variable(values: np.ndarray) -> keras.Variable:
+@pytest.mark.parametrize("most", [None, 4, 90])
+def test_the_rows_of_buckets_are_those_that_were_given(most: int | None) -> None:
+    """Bits that say which have one, against counting: with a row each, or with rows shared."""
+    buckets = 1000
+    draw = np.random.default_rng(1)
+    seen, again = (np.unique(draw.integers(0, buckets, count)) for count in (300, 60))
+    ngrams = SeenNgrams(seen_in(np.concatenate([seen, again, again]), buckets), buckets)
+    groups = [again, np.setdiff1d(seen, again)] if most else [np.union1d(seen, again)]
+    expected, first = np.zeros(buckets, np.int32), 1
+    for of, rows in zip(groups, ngrams.rows(most), strict=True):
+        expected[of] = first + np.arange(len(of)) % rows.rows
+        first += rows.rows
+    layer = NgramRows(ngrams.rows(most), "rows")
+    assert layer(tf.range(buckets, dtype=tf.int64)).numpy().tolist() == expected.tolist()
+    assert layer.size == first
+    assert most is None or layer.size == most + 1
+
+
+def table_variable(values: np.ndarray, dtype: str = "float32") -> keras.Variable:
     """Return a variable that the optimiser takes for a table that is looked up."""
     layer = keras.layers.Layer(name="bag")
-    table = layer.add_weight(shape=values.shape, initializer="zeros", name="table")
+    table = layer.add_weight(shape=values.shape, initializer="zeros", name="table", dtype=dtype)
     table.assign(values)
     return table
 
@@ -91,6 +112,21 @@ def test_sparse_steps_equal_a_dense_computation_and_touch_looked_up_rows_only() 
     assert (optimizer.variables[-1].numpy()[[0, 4]] == 0).all()
 
 
+def test_a_table_of_half_precision_is_stepped_in_float32_and_by_scaled_slopes_alike() -> None:
+    """Sums of squares that float16 has no number for, and the answer to the nearest float16."""
+    start = np.linspace(-1, 1, 10, dtype=np.float32).reshape(5, 2)
+    for scale in (1e-4, 1.0, 1e4):
+        table = table_variable(start, "float16")
+        optimizer = RowWiseAdagrad(9.0, row_learning_rate=0.3)
+        optimizer.build([table])
+        for rows, slopes in STEPS:
+            values = tf.constant(scale * np.array(slopes), tf.float16)
+            gradient = tf.IndexedSlices(values, tf.constant(rows, tf.int64), (5, 2))
+            optimizer.apply([gradient], [table])
+        assert table.dtype == "float16"
+        np.testing.assert_allclose(table.numpy(), stepped_densely(start, 0.3), atol=2e-3)
+
+
 def test_a_promise_of_distinct_rows_changes_no_answer() -> None:
     found = []
     for promised in (True, False):
@@ -115,12 +151,14 @@ def test_dense_variables_take_adagrads_steps_at_their_own_rate() -> None:
     np.testing.assert_allclose(kernel.numpy(), expected, rtol=1e-5)
 
 
-def test_the_bags_gradient_looks_each_row_up_once() -> None:
-    """What lets its optimiser be promised distinct rows."""
-    model = FAMILIES["bag_of_ngrams"].build(SMALL_BAG, SHAPE)
+@pytest.mark.parametrize(("most", "rows"), [(None, [7, 8, 9]), (4, [2, 3, 4])])
+def test_the_bags_gradient_looks_each_row_up_once(most: int | None, rows: list[int]) -> None:
+    """What lets its optimiser be promised distinct rows, though n-grams may share them."""
+    settings = SMALL_BAG.model_copy(update={"most_rows": most})
+    model = FAMILIES["bag_of_ngrams"].build(settings, SHAPE)
     with tf.GradientTape() as tape:
-        logits = model(of_batch([7, 8, 7], [8, 9]))
+        logits = model(of_batch([7, 8, 7], [8, 9, *([11, 10] if most else [])]))
         loss = tf.reduce_sum(tf.square(logits))
     for gradient in tape.gradient(loss, [model.bag.table.value, model.bag.weight.value]):
         assert isinstance(gradient, tf.IndexedSlices)
-        assert sorted(gradient.indices.numpy().tolist()) == [7, 8, 9]
+        assert sorted(gradient.indices.numpy().tolist()) == rows

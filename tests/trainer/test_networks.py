@@ -8,9 +8,9 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import seen_ngrams
 
 from configs.loading import parse_settings
 from configs.models import FitSettings
@@ -19,7 +19,7 @@ from trainer.models import FAMILIES
 from trainer.models.family import DataShape
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngram_rows=np.zeros(50, np.int32))
+SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngrams=seen_ngrams(50))
 EMBEDDING, OUTPUT = 20_000 * 128, 18
 WITHOUT_TENSORFLOW = """
 import sys

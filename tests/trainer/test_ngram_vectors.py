@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from chain import Shop, one_line
-from small_models import SHAPE, inputs, sets, small_model
+from small_models import SHAPE, inputs, seen_ngrams, sets, small_model
 from tiny_shop import OpenShop
 
 from configs.errors import UsageError
@@ -49,9 +49,7 @@ def test_a_word_that_stands_twice_counts_twice() -> None:
 
 
 def test_a_bag_answers_by_the_vectors_of_words_that_training_never_saw() -> None:
-    unseen = np.arange(40, dtype=np.int32)
-    unseen[[3, 7]] = 0
-    shape = dataclasses.replace(SHAPE, ngram_rows=unseen, ngram_vectors=VECTORS)
+    shape = dataclasses.replace(SHAPE, ngrams=seen_ngrams(40, 3, 7), ngram_vectors=VECTORS)
     model = small_model("bag_of_ngrams", shape)
     family = FAMILIES["bag_of_ngrams"]
     known, other, none = model(inputs(family, [[3], [7], []], shape)).numpy()

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from small_models import seen_ngrams
 
 from configs.models import BagOfNgramsSettings, CnnSettings
 from pipelines.shards import TFRecordFile
@@ -28,9 +29,7 @@ EXCLUSIVE = Exclusive(LabelReader(TAXONOMY, "main", "main"))
 RULE_BASED = RuleBased(TAXONOMY.nodes)
 BOTH = Heads((EXCLUSIVE, RULE_BASED))
 CLASSES, NODES = 3, 6
-SHAPE = DataShape(
-    classes=BOTH.columns, vocabulary_size=20, length=7, ngram_rows=np.arange(50, dtype=np.int32)
-)
+SHAPE = DataShape(classes=BOTH.columns, vocabulary_size=20, length=7, ngrams=seen_ngrams(50))
 SETTINGS = {
     "bag_of_ngrams": BagOfNgramsSettings(embedding_width=4, hidden_units=5),
     "cnn": CnnSettings(

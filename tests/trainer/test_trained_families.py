@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from chain import Said, Shop, one_line
-from small_models import SHAPE, sets, small_model, small_settings
+from small_models import SHAPE, sets, sizes, small_model, small_settings
 from tiny_shop import OpenShop
 
 from configs.models import VectorSettings
@@ -66,7 +66,20 @@ def export_of(shop: Shop, said: Said) -> str:
 def test_a_family_learns_and_its_export_answers_as_it_did(
     shop: Shop, name: str, kept: list[TitleClassifier]
 ) -> None:
-    said = trained(shop, name)
+    learns_and_answers_the_same(shop, trained(shop, name), kept)
+
+
+def test_a_bag_with_fewer_rows_than_ngrams_learns_as_well(
+    shop: Shop, kept: list[TitleClassifier]
+) -> None:
+    most, width = 40, sizes("bag_of_ngrams")["embedding_width"]
+    said = trained(shop, "bag_of_ngrams", f"models.bag_of_ngrams.most_rows={most}")
+    learns_and_answers_the_same(shop, said, kept)
+    tables = [w for w in kept[0].weights if w.shape[0] == 1 + most]
+    assert [w.shape[1] for w in tables] == [width, 1]
+
+
+def learns_and_answers_the_same(shop: Shop, said: Said, kept: list[TitleClassifier]) -> None:
     history = said.figures["history"]
     assert history[1]["loss"] < history[0]["loss"]
     loaded = tf.saved_model.load(export_of(shop, said))

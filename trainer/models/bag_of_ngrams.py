@@ -7,58 +7,64 @@ the rows are stepped by row-wise Adagrad, which lets one pass over the data do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from configs.models import BagOfNgramsSettings
 from trainer.models.family import DataShape, Family, Features
+from trainer.models.ngram_rows import NgramRows
 from trainer.models.vector_mean import VectorMean
 from trainer.optimizers import RowWiseAdagrad
 
 _WEIGHT_OF_ONE = 0.5413  # softplus(0.5413) = 1: a new n-gram weighs as much as any
 _NO_WEIGHT = 1e-3
+_SCALE = 1024.0  # float16 has no number for many a slope of a mean over thousands of titles
 
 
 class WeightedBag(layers.Layer):
     """The weighted mean of embeddings: the n-grams of `distinct_ngrams` to [batch, width].
 
-    `rows` int32 [buckets] gives the row of each bucket; row 0 is for n-grams that training never
-    saw, and weighs nothing.
+    `rows` gives the row of each n-gram; row 0 is for those that training never saw, and weighs
+    nothing. The table is float16: it is nearly all of the model, and half of it is as accurate.
     """
 
-    def __init__(self, rows: np.ndarray, width: int, name: str) -> None:
+    def __init__(self, rows: NgramRows, width: int, name: str) -> None:
         super().__init__(dtype="float32", name=name)
         self.rows, self.width = rows, width
 
     def build(self, _: object) -> None:
-        size = _rows_used(self.rows)
-        self.table = self.add_weight(shape=(size, self.width), initializer="zeros", name="table")
-        self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
-        self.row_of = self.add_weight(
-            shape=self.rows.shape,
-            dtype="int32",
-            trainable=False,
-            initializer=lambda shape, dtype: tf.constant(self.rows, dtype),
-            name="row",
+        size = self.rows.size
+        self.table = self.add_weight(
+            shape=(size, self.width),
+            dtype="float16",
+            initializer="zeros",
+            autocast=False,  # Keras would cast the whole table, not what is looked up
+            name="table",
         )
+        self.weight = self.add_weight(shape=(size, 1), initializer="zeros", name="weight")
 
     def call(self, ngrams: Features) -> tf.Tensor:
-        """Look each distinct n-gram of the batch up once: the optimiser sees each row once."""
-        row = tf.gather(self.row_of.value, ngrams["distinct"])
+        """Look each distinct row of the batch up once: so the optimiser sees it once."""
+        row, place = tf.unique(self.rows(ngrams["distinct"]))
         weight = tf.nn.softplus(tf.gather(self.weight.value, row) + _WEIGHT_OF_ONE)
         weight *= tf.cast(row > 0, tf.float32)[:, tf.newaxis]
-        weighted = tf.concat([weight * tf.gather(self.table.value, row), weight], axis=1)
+        vectors = _as_float32(tf.gather(self.table.value, row))
         total = tf.sparse.segment_sum(
-            weighted, ngrams["position"], ngrams["row"], num_segments=ngrams["rows"]
+            tf.concat([weight * vectors, weight], axis=1),
+            tf.gather(place, ngrams["position"]),
+            ngrams["row"],
+            num_segments=ngrams["rows"],
         )
         return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
 
 
-def _rows_used(rows: np.ndarray) -> int:
-    """Return how many rows a table needs for the rows of these buckets, row 0 among them."""
-    return int(rows.max(initial=0)) + 1
+@tf.custom_gradient
+def _as_float32(half: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Return float16 as float32; the slope is made longer, which `RowWiseAdagrad` does not mind."""
+    return tf.cast(half, tf.float32), lambda slope: tf.cast(_SCALE * slope, half.dtype)
 
 
 def distinct_ngrams(features: Features, shape: DataShape) -> Features:
@@ -80,8 +86,8 @@ class BagOfNgrams(keras.Model):
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        width = settings.width_of(shape.classes, _rows_used(shape.ngram_rows))
-        self.bag = WeightedBag(shape.ngram_rows, width, "bag")
+        rows = NgramRows(shape.ngrams.rows(settings.most_rows), "rows")
+        self.bag = WeightedBag(rows, settings.width_of(shape.classes, rows.size), "bag")
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")

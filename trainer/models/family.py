@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from configs.columns import ColumnFeature
 from trainer.vectors import WordVectors
+from transforms.seen_ngrams import SeenNgrams
 
 Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
 
@@ -20,7 +20,7 @@ Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
 class DataShape:
     """What a model must know of the examples to be built.
 
-    `ngram_rows` int32 [buckets]: the row of each hashed n-gram that occurs in training, else 0.
+    `ngrams` are the hashed n-grams that occur in training.
     `vectors` are the pre-trained ones of the vocabulary's words, `ngram_vectors` those of hashed
     words, where the model asks for some; `columns` what it sees beside the title.
     """
@@ -28,14 +28,14 @@ class DataShape:
     classes: int
     vocabulary_size: int
     length: int
-    ngram_rows: np.ndarray
+    ngrams: SeenNgrams
     vectors: WordVectors | None = None
     ngram_vectors: WordVectors | None = None
     columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
 
     @property
     def ngram_buckets(self) -> int:
-        return len(self.ngram_rows)
+        return self.ngrams.buckets
 
 
 @dataclass(frozen=True)
