@@ -154,6 +154,12 @@ class WideDeepSettings(FitSettings):
     them, as each has a weight for every class. `learning_rate` is for what is looked up,
     `dense_learning_rate` for the rest. `input_dropout` is the share of a title's n-grams and words,
     and of those of its columns, that a step does not see: for few titles with much text.
+
+    What makes the linear part like a linear model on TF-IDF: `unit_rows` shows it the n-grams, and
+    each bag of a column, as a vector of length 1, however much text there is; `number_bins` are the
+    widths of bins, in standard deviations, in which it sees each number besides (none: only as it
+    is); `constant_bias` is added to the logits of all classes in place of a bias that is learned
+    for each: with many rare labels the learned ones rank the frequent labels too high.
     """
 
     batch_size: Count = 1024
@@ -165,6 +171,9 @@ class WideDeepSettings(FitSettings):
     hidden_units: list[Count] = Field(default=[128, 64], min_length=1)
     dropout: Rate = 0.2
     input_dropout: Rate = 0.0
+    unit_rows: bool = False
+    number_bins: list[Annotated[float, Field(ge=0.01, le=4.0)]] = Field(default_factory=list)
+    constant_bias: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class BagOfNgramsSettings(FitSettings):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -20,6 +21,7 @@ from trainer.models.sparse import SumOfRows, WeightedSumOfRows
 from transforms.tokens import RESERVED_IDS
 
 _FLOAT = "float32"
+_LOWEST, _HIGHEST = -2.0, 4.0  # standard deviations: what is measured from 0 up has a long tail
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def _bags_of(name: str, column: ColumnFeature) -> Iterator[Bag]:
 class SumsOfBags(layers.Layer):
     """A layer without a bias on one-hot columns and counts of words: [batch, units].
 
-    Of more than `most_rows` rows, ids are folded into so many. `mean` divides by the number of ids.
+    Of more than `most_rows` rows, ids are folded into so many. `mean` divides by the number of ids;
+    with `unit` each bag of a row is a vector of length 1.
     """
 
     def __init__(
@@ -73,13 +76,14 @@ class SumsOfBags(layers.Layer):
         initializer: str = "zeros",
         mean: bool = False,
         most_rows: int | None = None,
+        unit: bool = False,
     ) -> None:
         super().__init__(dtype=_FLOAT)
         self.of, self.units = list(of), units
         self.rows = [min(bag.rows, most_rows or bag.rows) for bag in self.of]
         self.sums = [
             (WeightedSumOfRows if bag.weights else SumOfRows)(
-                rows, units, initializer, name=bag.name, mean=mean, use_bias=False
+                rows, units, initializer, name=bag.name, mean=mean, use_bias=False, unit=unit
             )
             for bag, rows in zip(self.of, self.rows, strict=True)
         ]
@@ -112,6 +116,32 @@ class Vectors(layers.Layer):
         found = [embedded(features) for embedded in self.embedded]
         found += [features[name][:, tf.newaxis] for name in self.numbers]
         return tf.concat(found, axis=1)
+
+
+class SoftBins(layers.Layer):
+    """The numbers among the columns in bins that overlap: [batch, numbers * bins].
+
+    For each of `widths`, in standard deviations, the middles of bins stand so far apart, from -2 to
+    4, and a number is in each as far as a bell curve of that width around it reaches. Those of one
+    number and one width are a vector of length 1. A linear layer on them is a function of each
+    number of whatever form; one on the numbers themselves can only rise or fall with them.
+    """
+
+    def __init__(self, columns: Mapping[str, ColumnFeature], widths: Sequence[float]) -> None:
+        super().__init__(dtype=_FLOAT)
+        self.numbers = [name for name, c in columns.items() if isinstance(c, DenseColumn)]
+        self.widths = list(widths)
+
+    def call(self, features: Features) -> tf.Tensor:
+        numbers = tf.stack([features[name] for name in self.numbers], axis=1)
+        inside = tf.clip_by_value(numbers, _LOWEST, _HIGHEST)[:, :, tf.newaxis]
+        return tf.concat([self._of_width(inside, width) for width in self.widths], axis=1)
+
+    def _of_width(self, inside: tf.Tensor, width: float) -> tf.Tensor:
+        middles = np.arange(_LOWEST, _HIGHEST + width / 2, width, dtype=np.float32)
+        near = tf.exp(-0.5 * tf.square((inside - middles) / width))
+        size = len(self.numbers) * len(middles)
+        return tf.reshape(tf.math.l2_normalize(near, axis=2), [-1, size])
 
 
 class LayerOnColumns(layers.Layer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -10,13 +11,16 @@ from keras import layers
 
 from trainer.models.family import Features
 
+_TINY = 1e-12  # of a row that has no weight
+
 
 class SumOfRows(layers.Layer):
     """A linear layer on counts of ids: ragged ids [batch, (n)] to [batch, width].
 
     It equals a dense layer on a matrix [batch, rows] that says how often each id stands in a row
     of the batch, which is never made. Each distinct id of a batch is looked up once, so that
-    `RowWiseAdagrad` sees each row once. `mean` divides by the number of ids.
+    `RowWiseAdagrad` sees each row once. `mean` divides by the number of ids, `unit` by its root: so
+    the counts of distinct ids are a vector of length 1.
     """
 
     def __init__(
@@ -27,9 +31,11 @@ class SumOfRows(layers.Layer):
         name: str,
         mean: bool = False,
         use_bias: bool = True,
+        unit: bool = False,
     ) -> None:
         super().__init__(dtype="float32", name=name)
         self.rows, self.width, self.mean, self.use_bias = rows, width, mean, use_bias
+        self.unit = unit
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, _: object) -> None:
@@ -42,22 +48,37 @@ class SumOfRows(layers.Layer):
     def call(self, ids: tf.RaggedTensor) -> tf.Tensor:
         distinct, position = tf.unique(ids.values)
         looked_up = tf.gather(self.table.value, distinct)
-        add = tf.sparse.segment_mean if self.mean else tf.sparse.segment_sum
-        total = add(looked_up, position, ids.value_rowids(), num_segments=ids.nrows())
+        total = self._add()(looked_up, position, ids.value_rowids(), num_segments=ids.nrows())
         return total + self.bias if self.use_bias else total
+
+    def _add(self) -> Any:
+        if self.unit:
+            return tf.sparse.segment_sqrt_n
+        return tf.sparse.segment_mean if self.mean else tf.sparse.segment_sum
 
 
 class WeightedSumOfRows(SumOfRows):
-    """The same for ids that weigh: ragged ids and weights, both [batch, (n)]; `mean` is ignored."""
+    """The same for ids that weigh: ragged ids and weights, both [batch, (n)].
+
+    `mean` is ignored; `unit` makes the weights of a row a vector of length 1.
+    """
 
     def call(self, weighted: tuple[tf.RaggedTensor, tf.RaggedTensor]) -> tf.Tensor:
         ids, weights = weighted
+        if self.unit:
+            weights = _of_length_one(weights)
         distinct, position = tf.unique(ids.values)
         rows = tf.gather(tf.gather(self.table.value, distinct), position)
         total = tf.math.unsorted_segment_sum(
             rows * weights.values[:, tf.newaxis], ids.value_rowids(), ids.nrows()
         )
         return total + self.bias if self.use_bias else total
+
+
+def _of_length_one(weights: tf.RaggedTensor) -> tf.RaggedTensor:
+    square = tf.reduce_sum(tf.square(weights), axis=1)
+    by_row = tf.math.rsqrt(tf.maximum(square, _TINY))
+    return weights.with_values(weights.values * tf.gather(by_row, weights.value_rowids()))
 
 
 class InputDropout(layers.Layer):

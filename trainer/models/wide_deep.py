@@ -4,8 +4,9 @@ Cheng et al. 2016, https://arxiv.org/abs/1606.07792: the linear part remembers, 
 generalises; their logits are added and both learn from one loss. Theirs steps the wide part by
 FTRL and the deep one by AdaGrad; here both are AdaGrad, row-wise for what is looked up.
 
-Further columns: categories and words are one-hot in the linear part, numbers are in it as they are;
-numbers and what is embedded stand beside the words of the title before the first hidden layer.
+Further columns: categories and words are one-hot in the linear part, numbers are in it as they
+are, and in bins if these are set; numbers and what is embedded stand beside the words of the title
+before the first hidden layer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from keras import layers
 
 from configs.models import WideDeepSettings
 from trainer.dataset import NGRAMS, TOKENS
-from trainer.models.columns import SumsOfBags, Vectors, bags
+from trainer.models.columns import SoftBins, SumsOfBags, Vectors, bags
 from trainer.models.family import DataShape, Family, Features
 from trainer.models.sparse import InputDropout, SumOfRows
 from trainer.optimizers import RowWiseAdagrad
@@ -28,7 +29,15 @@ class WideDeep(keras.Model):
     def __init__(self, settings: WideDeepSettings, shape: DataShape) -> None:
         super().__init__(name="wide_deep")
         self.buckets = min(settings.wide_buckets, shape.ngram_buckets)
-        self.wide = SumOfRows(self.buckets, shape.classes, "zeros", name="wide")
+        self.bias = settings.constant_bias
+        self.wide = SumOfRows(
+            self.buckets,
+            shape.classes,
+            "zeros",
+            name="wide",
+            use_bias=self.bias is None,
+            unit=settings.unit_rows,
+        )
         self.words = SumOfRows(
             shape.vocabulary_size, settings.embedding_width, "uniform", name="words", mean=True
         )
@@ -43,10 +52,18 @@ class WideDeep(keras.Model):
         self.deep = layers.Dense(shape.classes, use_bias=False, dtype="float32")
         self.one_hot = self.vectors = None
         if found:
-            self.one_hot = SumsOfBags(found, shape.classes, most_rows=settings.wide_buckets)
+            self.one_hot = SumsOfBags(
+                found, shape.classes, most_rows=settings.wide_buckets, unit=settings.unit_rows
+            )
         if (vectors := Vectors(shape.columns)).size:
             self.vectors = vectors
             self.numbers = layers.Dense(shape.classes, use_bias=False, dtype="float32")
+        self.bins = None
+        if vectors.numbers and settings.number_bins:
+            self.bins = SoftBins(shape.columns, settings.number_bins)
+            self.binned = layers.Dense(
+                shape.classes, use_bias=False, kernel_initializer="zeros", dtype="float32"
+            )
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
         features = self.seen(features, training=training)
@@ -59,9 +76,12 @@ class WideDeep(keras.Model):
             vectors = self.vectors(features)
             wide += self.numbers(vectors)
             state = tf.concat([state, vectors], axis=1)
+        if self.bins is not None:
+            wide += self.binned(self.bins(features))
         for hidden in self.hidden:
             state = hidden(state)
-        return wide + self.deep(self.dropout(state, training=training))
+        logits = wide + self.deep(self.dropout(state, training=training))
+        return logits if self.bias is None else logits + self.bias
 
 
 def _optimizer(settings: WideDeepSettings, steps: int) -> keras.optimizers.Optimizer:
