@@ -26,7 +26,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 def set_environment() -> None:
-    """Set what native libraries read when they are loaded, where the user did not set it."""
+    """Set what native libraries read when they are loaded, where the user did not set it.
+
+    And how often Python looks for garbage, before much is loaded.
+    """
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 5, 5)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
@@ -37,7 +41,6 @@ def import_tensorflow(*, with_keras: bool = True) -> None:
     TensorFlow loads Keras at once; without it, it is loaded when something first asks for it.
     """
     first = "tensorflow" not in sys.modules
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 5, 5)
     set_environment()
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)

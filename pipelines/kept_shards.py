@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pipelines import storage
 from pipelines.cleaned_files import with_digest, without_digest
@@ -37,14 +37,19 @@ class KeptShards:
         self._before = {int(number): WrittenPart(**part) for number, part in document.items()}
         self._now: dict[int, WrittenPart] = {}
 
+    def has(self, number: int, part: str) -> bool:
+        """Tell whether shards of this very part were written, if they are sound or not."""
+        kept = self._before.get(number)
+        return kept is not None and kept.made_of == self._made_of(part)
+
     def take(self, number: int, part: str, folder: str) -> Counter | None:
         """Let the shards of a part be in `folder`, and return what their labels count.
 
         None where there are none of this very part.
         """
-        kept = self._before.get(number)
-        if kept is None or kept.made_of != self._made_of(part):
+        if not self.has(number, part):
             return None
+        kept = self._before[number]
         for name, checksum in kept.checksums.items():
             path = self._path(kept, name)
             if storage.checksum(path) != checksum:
@@ -65,7 +70,7 @@ class KeptShards:
 
     def make_current(self) -> None:
         """Let what was taken and kept be what the next run finds; the rest goes."""
-        document = {number: asdict(part) for number, part in sorted(self._now.items())}
+        document = {number: vars(part) for number, part in sorted(self._now.items())}
         content = with_digest(memoryview(json.dumps(document).encode()))
         storage.write_bytes(f"{self._folder}/{WRITTEN}", content)
         for path in self._paths(self._before) - self._paths(self._now):

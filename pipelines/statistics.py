@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 from collections import Counter
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
+from isal import igzip
 
 from configs.artifacts import SPLITS
 from configs.errors import UsageError
@@ -109,7 +109,7 @@ def read_taxonomy(folder: str) -> Taxonomy:
 
 def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
     """Write which n-gram buckets occur in training, and which again, a bit each."""
-    storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip.compress(bits, 1, mtime=0))
+    storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", igzip.compress(bits, 1, mtime=0))
 
 
 def why_no_example(folder: str, level: str) -> str:
@@ -129,7 +129,7 @@ def why_no_example(folder: str, level: str) -> str:
 def read_seen_ngrams(folder: str, buckets: int) -> SeenNgrams:
     """Return the n-gram buckets that occur in training, from a `stats` folder."""
     path = f"{folder}/{SEEN_NGRAMS}"
-    bits = gzip.decompress(storage.read_bytes(path))
+    bits = igzip.decompress(storage.read_bytes(path))
     if bits and len(bits) != bytes_of(buckets):
         raise UsageError(
             f"{path}: not of this version of Aisle; run `aisle preprocess` again, with --force"

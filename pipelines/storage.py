@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from google_crc32c import value as crc32c
+from google_crc32c import Checksum
 
 from configs.errors import UsageError
 from pipelines import cloud_storage
@@ -233,15 +233,19 @@ def checksum(path: str) -> str | None:
     """Return the CRC-32C of a file as Cloud Storage writes it; None where there is no file."""
     if is_remote(path):
         return cloud_storage.checksum(path)
+    found = Checksum()
     try:
-        return checksum_of(read_bytes(path))
+        with open(path, "rb") as file:
+            while block := file.read(_HASH_BLOCK):
+                found.update(block)
     except FileNotFoundError:
         return None
+    return base64.b64encode(found.digest()).decode()
 
 
 def checksum_of(content: bytes) -> str:
     """Return the same of a file's content."""
-    return base64.b64encode(crc32c(content).to_bytes(4, "big")).decode()
+    return base64.b64encode(Checksum(content).digest()).decode()
 
 
 def content_fingerprint(files: Sequence[FileInfo], digests: Sequence[str] | None = None) -> str:

@@ -63,7 +63,7 @@ def _write(
     categories = settings.categories
     taxonomy = taxonomy_of_counts(kept.counts, categories.separator, level_rules(settings))
     write = PartWriter(settings, store, vocabulary.column("token"), taxonomy, shards, work, log)
-    written = on_threads(write, kept.parts.items())
+    written = on_threads(write, write.in_order(kept.parts))
     write_transform(vocabulary, settings, work, cache)
     counts = kept.counts + _count_rejects(kept, store, shards, work)
     counts[("read",)] = sum(file.read for file in kept.files.values())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pyarrow as pa
@@ -51,6 +52,10 @@ class PartWriter:
             counts = self._write(number, names)
         self._log.add("titles written", counts[("labelled",)])
         return counts, self._store.load_seen(names)
+
+    def in_order(self, parts: Mapping[int, PartNames]) -> list[tuple[int, PartNames]]:
+        """Return the parts in the order in which they are best begun: those to be written first."""
+        return sorted(parts.items(), key=lambda part: self._shards.has(part[0], part[1].part))
 
     def make_current(self) -> None:
         """Keep the shards that were written for the next run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,9 +30,11 @@ def most_frequent(counts: pa.RecordBatch, top_k: int) -> pa.RecordBatch:
 
 def counts_of(tokens: pa.Array, counts: pa.RecordBatch) -> pa.RecordBatch:
     """Return the counts of these tokens, binary [n], in their order; 0 where one has none."""
-    place = pc.index_in(tokens, counts.column("token"))
-    found = pc.fill_null(counts.column("count").take(place), 0)
-    return pa.RecordBatch.from_arrays([tokens, found], schema=TOKEN_COUNTS)
+    place = pc.index_in(counts.column("token"), tokens)
+    here = place.is_valid()
+    found = np.zeros(len(tokens), np.int64)
+    found[place.filter(here).to_numpy()] = counts.column("count").filter(here).to_numpy()
+    return pa.RecordBatch.from_arrays([tokens, pa.array(found)], schema=TOKEN_COUNTS)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
