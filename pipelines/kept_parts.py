@@ -26,7 +26,7 @@ KEPT_REJECTS = REJECTED.append(pa.field("file", pa.int32()))
 _WRITE = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
 _SEEN = pa.schema([("seen", pa.binary())])
-_NAME_DIGITS = 32
+_NAME_BYTES = 16
 
 
 class DamagedCache(Exception):
@@ -153,7 +153,7 @@ class PartStore:
 
     def _put(self, kind: str, *batches: pa.RecordBatch) -> str:
         content = with_digest(memoryview(pack_batches(batches)))
-        name = f"{kind}-{content.hex()[:_NAME_DIGITS]}"
+        name = f"{kind}-{content[:_NAME_BYTES].hex()}"
         storage.write_bytes(f"{self.folder}/{name}", content)
         return name
 

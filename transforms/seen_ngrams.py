@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-WORD_BITS = 64
 _SHARED = 4  # with too few rows for all, a quarter of them at least is for n-grams seen once
 
 
@@ -53,29 +52,14 @@ def _packed(bits: bytes) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class SharedRows:
-    """Buckets, and the rows that are theirs: the i-th of them has row `first` + i modulo `rows`.
-
-    `words` int64 [buckets / 64, rounded up] has a bit a bucket, the lowest first; `before` int32
-    says how many buckets stand in the words before each. That is 1.5 bits a bucket, where a row
-    number would be 32.
-    """
-
-    words: np.ndarray
-    before: np.ndarray
-    first: int
-    rows: int
-
-
-@dataclass(frozen=True)
 class SeenNgrams:
     """The hashed n-grams that training saw; `bits` are those of `seen_bits`, `buckets` of them."""
 
     bits: bytes
     buckets: int
 
-    def rows(self, most: int | None = None) -> list[SharedRows]:
-        """Return the rows of the buckets seen, from row 1 on, no more than `most`.
+    def rows(self, most: int | None = None) -> np.ndarray:
+        """Return the row of each bucket, int32 [buckets], from 1 to `most`; 0 of those not seen.
 
         A bucket has a row of its own if there are enough for all. If not, those seen again have
         rows of their own while three quarters of `most` suffice, and those seen once share the
@@ -85,16 +69,17 @@ class SeenNgrams:
             np.unpackbits(plane, count=self.buckets).view(np.bool_) for plane in _packed(self.bits)
         )
         count = int(np.count_nonzero(seen))
+        rows = np.zeros(self.buckets, np.int32)
         if most is None or count <= most:
-            return [_sharing(seen, 1, max(1, count))]
+            _give(rows, seen, 1, max(1, count))
+            return rows
         own = max(1, min(int(np.count_nonzero(again)), most - most // _SHARED))
-        return [_sharing(again, 1, own), _sharing(seen & ~again, 1 + own, most - own)]
+        _give(rows, again, 1, own)
+        _give(rows, seen & ~again, 1 + own, most - own)
+        return rows
 
 
-def _sharing(of: np.ndarray, first: int, rows: int) -> SharedRows:
-    """Return the rows of the buckets bool [buckets] that are true."""
-    packed = np.packbits(of, bitorder="little")
-    words = np.zeros(-(-len(of) // WORD_BITS), np.int64)
-    words.view(np.uint8)[: len(packed)] = packed
-    set_in = np.bitwise_count(words.view(np.uint64)).astype(np.int32)
-    return SharedRows(words, np.cumsum(set_in, dtype=np.int32) - set_in, first, rows)
+def _give(rows: np.ndarray, to: np.ndarray, first: int, count: int) -> None:
+    """Give the buckets for which `to`, bool [buckets], is true so many rows, one after another."""
+    places = np.flatnonzero(to)
+    rows[places] = first + np.arange(len(places), dtype=np.int32) % count

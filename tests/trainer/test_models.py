@@ -12,9 +12,7 @@ from configs.models import BagOfNgramsSettings, CnnSettings
 from trainer.models import FAMILIES
 from trainer.models.bag_of_ngrams import WeightedBag, distinct_ngrams
 from trainer.models.family import DataShape, Family
-from trainer.models.ngram_rows import NgramRows
 from trainer.optimizers import RowWiseAdagrad
-from transforms.seen_ngrams import SeenNgrams, seen_in
 
 SHAPE = DataShape(classes=18, vocabulary_size=20_000, length=31, ngrams=seen_ngrams(50))
 SMALL_BAG = BagOfNgramsSettings(embedding_width=4, hidden_units=3)
@@ -44,7 +42,7 @@ def of_batch(*rows: list[int]) -> dict[str, tf.Tensor]:
 def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     """Buckets 0 to 4 have the rows 1 to 5; bucket 5 was never seen, and is passed over."""
     row_of = np.array([1, 2, 3, 4, 5, 0], np.int32)
-    bag = WeightedBag(NgramRows(SeenNgrams(seen_in(np.arange(5), 6), 6).rows(), "rows"), 2, "bag")
+    bag = WeightedBag(row_of, 2, "bag")
     bag(of_batch([0]))
     table = np.arange(12, dtype=np.float32).reshape(6, 2)
     weight = np.array([[7.0], [0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)
@@ -59,24 +57,6 @@ def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     found = bag(of_batch(*rows)).numpy()
     np.testing.assert_allclose(found[[0, 2]], expected, rtol=1e-5)
     assert found[[1, 3]].tolist() == [[0.0, 0.0], [0.0, 0.0]]
-
-
-@pytest.mark.parametrize("most", [None, 4, 90])
-def test_the_rows_of_buckets_are_those_that_were_given(most: int | None) -> None:
-    """Bits that say which have one, against counting: with a row each, or with rows shared."""
-    buckets = 1000
-    draw = np.random.default_rng(1)
-    seen, again = (np.unique(draw.integers(0, buckets, count)) for count in (300, 60))
-    ngrams = SeenNgrams(seen_in(np.concatenate([seen, again, again]), buckets), buckets)
-    groups = [again, np.setdiff1d(seen, again)] if most else [np.union1d(seen, again)]
-    expected, first = np.zeros(buckets, np.int32), 1
-    for of, rows in zip(groups, ngrams.rows(most), strict=True):
-        expected[of] = first + np.arange(len(of)) % rows.rows
-        first += rows.rows
-    layer = NgramRows(ngrams.rows(most), "rows")
-    assert layer(tf.range(buckets, dtype=tf.int64)).numpy().tolist() == expected.tolist()
-    assert layer.size == first
-    assert most is None or layer.size == most + 1
 
 
 def table_variable(values: np.ndarray, dtype: str = "float32") -> keras.Variable:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from configs.models import BagOfNgramsSettings
+from trainer.models.constants import add_constant
 from trainer.models.family import DataShape, Family, Features
-from trainer.models.ngram_rows import NgramRows
 from trainer.models.vector_mean import VectorMean
 from trainer.optimizers import RowWiseAdagrad
 
@@ -27,16 +28,19 @@ _SCALE = 1024.0  # float16 has no number for many a slope of a mean over thousan
 class WeightedBag(layers.Layer):
     """The weighted mean of embeddings: the n-grams of `distinct_ngrams` to [batch, width].
 
-    `rows` gives the row of each n-gram; row 0 is for those that training never saw, and weighs
-    nothing. The table is float16: it is nearly all of the model, and half of it is as accurate.
+    `rows` int32 [buckets] gives the row of each bucket; row 0 is for n-grams that training never
+    saw, and weighs nothing. The table is float16: it is nearly all of the model, and half of it is
+    as accurate.
     """
 
-    def __init__(self, rows: NgramRows, width: int, name: str) -> None:
+    def __init__(self, rows: np.ndarray, width: int, name: str) -> None:
         super().__init__(dtype="float32", name=name)
-        self.rows, self.width = rows, width
+        self.width, self._rows = width, rows
 
     def build(self, _: object) -> None:
-        size = self.rows.size
+        size = _rows_used(self._rows)
+        self.row_of = add_constant(self, self._rows, "row")
+        del self._rows  # 64 MiB
         self.table = self.add_weight(
             shape=(size, self.width),
             dtype="float16",
@@ -48,7 +52,7 @@ class WeightedBag(layers.Layer):
 
     def call(self, ngrams: Features) -> tf.Tensor:
         """Look each distinct row of the batch up once: so the optimiser sees it once."""
-        row, place = tf.unique(self.rows(ngrams["distinct"]))
+        row, place = tf.unique(tf.gather(self.row_of.value, ngrams["distinct"]))
         weight = tf.nn.softplus(tf.gather(self.weight.value, row) + _WEIGHT_OF_ONE)
         weight *= tf.cast(row > 0, tf.float32)[:, tf.newaxis]
         vectors = _as_float32(tf.gather(self.table.value, row))
@@ -59,6 +63,11 @@ class WeightedBag(layers.Layer):
             num_segments=ngrams["rows"],
         )
         return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
+
+
+def _rows_used(rows: np.ndarray) -> int:
+    """Return how many rows a table needs for the rows of these buckets, row 0 among them."""
+    return int(rows.max(initial=0)) + 1
 
 
 @tf.custom_gradient
@@ -86,8 +95,8 @@ class BagOfNgrams(keras.Model):
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        rows = NgramRows(shape.ngrams.rows(settings.most_rows), "rows")
-        self.bag = WeightedBag(rows, settings.width_of(shape.classes, rows.size), "bag")
+        rows = shape.ngrams.rows(settings.most_rows)
+        self.bag = WeightedBag(rows, settings.width_of(shape.classes, _rows_used(rows)), "bag")
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from trainer.models.constants import add_constant
 from trainer.models.family import Features
 from trainer.vectors import WordVectors
 
@@ -28,19 +29,9 @@ class VectorMean(layers.Layer):
         count, width = self.vectors.values.shape
         rows = np.zeros(self.buckets, np.int32)
         rows[self.vectors.ids] = np.arange(1, count + 1)
-        self.row_of = self._constant(rows, "row")
-        self.values = self._constant(
-            np.concatenate([np.zeros([1, width], np.float32), self.vectors.values]), "values"
-        )
-
-    def _constant(self, values: np.ndarray, name: str) -> tf.Variable:
-        return self.add_weight(
-            shape=values.shape,
-            dtype=values.dtype.name,
-            trainable=False,
-            initializer=lambda shape, dtype: tf.constant(values, dtype),
-            name=name,
-        )
+        self.row_of = add_constant(self, rows, "row")
+        values = np.concatenate([np.zeros([1, width], np.float32), self.vectors.values])
+        self.values = add_constant(self, values, "values")
 
     def call(self, ngrams: Features) -> tf.Tensor:
         row = tf.gather(self.row_of.value, ngrams["distinct"])
