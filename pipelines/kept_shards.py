@@ -8,12 +8,14 @@ damaged or gone is written anew.
 from __future__ import annotations
 
 import json
+import operator
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines import storage
 from pipelines.cleaned_files import with_digest, without_digest
+from transforms.machine import threads
 
 WRITTEN = "WRITTEN"
 
@@ -28,42 +30,45 @@ class WrittenPart:
 
 
 class KeptShards:
-    """The shards in the folder of a `PartStore`; `made_with` names what all parts share."""
+    """The shards in the folder of a `PartStore`; `made_of` names all that those of a part hang on.
 
-    def __init__(self, folder: str, made_with: str) -> None:
-        self._folder, self._made_with = folder, made_with
+    Threads begin at once to look whether they are as they were written: most often while
+    TensorFlow is loaded.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         content = without_digest(f"{folder}/{WRITTEN}")
         document = {} if content is None else json.loads(content.to_pybytes())
         self._before = {int(number): WrittenPart(**part) for number, part in document.items()}
         self._now: dict[int, WrittenPart] = {}
+        self._sound = {
+            number: threads().submit(self._is_sound, part) for number, part in self._before.items()
+        }
 
-    def has(self, number: int, part: str) -> bool:
-        """Tell whether shards of this very part were written, if they are sound or not."""
-        kept = self._before.get(number)
-        return kept is not None and kept.made_of == self._made_of(part)
+    def has(self, number: int, made_of: str) -> bool:
+        """Tell whether these shards of a part were written, sound or not."""
+        return number in self._before and self._before[number].made_of == made_of
 
-    def take(self, number: int, part: str, folder: str) -> Counter | None:
+    def take(self, number: int, made_of: str, folder: str) -> Counter | None:
         """Let the shards of a part be in `folder`, and return what their labels count.
 
-        None where there are none of this very part.
+        None where there are none of these, or they are damaged.
         """
-        if not self.has(number, part):
+        if not self.has(number, made_of) or not self._sound[number].result():
             return None
         kept = self._before[number]
-        for name, checksum in kept.checksums.items():
-            path = self._path(kept, name)
-            if storage.checksum(path) != checksum:
-                return None
-            storage.link_file(path, f"{folder}/{name}")
+        for name in kept.checksums:
+            storage.link_file(self._path(kept, name), f"{folder}/{name}")
         self._now[number] = kept
         return Counter({tuple(key): count for *key, count in kept.counts})
 
     def keep(
-        self, number: int, part: str, folder: str, checksums: Mapping[str, str], counts: Counter
+        self, number: int, made_of: str, folder: str, checksums: Mapping[str, str], counts: Counter
     ) -> None:
         """Keep the shards of a part, which are in `folder`."""
         rows = [[*key, count] for key, count in counts.items()]
-        made = WrittenPart(self._made_of(part), dict(checksums), rows)
+        made = WrittenPart(made_of, dict(checksums), rows)
         for name in checksums:
             storage.link_file(f"{folder}/{name}", self._path(made, name))
         self._now[number] = made
@@ -76,8 +81,9 @@ class KeptShards:
         for path in self._paths(self._before) - self._paths(self._now):
             storage.remove_tree(path)
 
-    def _made_of(self, part: str) -> str:
-        return f"{part}-{self._made_with}"
+    def _is_sound(self, part: WrittenPart) -> bool:
+        found = (storage.checksum(self._path(part, name)) for name in part.checksums)
+        return all(map(operator.eq, found, part.checksums.values()))
 
     def _path(self, part: WrittenPart, name: str) -> str:
         return f"{self._folder}/{part.made_of}-{name}"

@@ -14,6 +14,7 @@ from configs.settings import Settings
 from pipelines.category_files import CategoryFile
 from pipelines.change_parts import change_parts
 from pipelines.kept_parts import DamagedCache, Kept, PartStore
+from pipelines.kept_shards import KeptShards
 from pipelines.kept_transform import write_transform
 from pipelines.progress import ProgressLog
 from pipelines.rejects import by_source, count_reasons, write_rejects
@@ -35,13 +36,13 @@ def update(
 ) -> None:
     """Make everything below `work`, and keep what the next run needs."""
     store = PartStore(artifacts.kept_parts, settings, shards)
-    before = store.current()
+    before, written = store.current(), KeptShards(store.folder)
     while True:
         try:
             kept = change_parts(
                 before, files, settings, artifacts.cleaned_files, store, shards, work, log
             )
-            _write(kept, settings, artifacts.kept_parts, store, shards, work, log)
+            _write(kept, settings, artifacts.kept_parts, store, written, shards, work, log)
             return
         except DamagedCache:
             if not before.files:
@@ -54,6 +55,7 @@ def _write(
     settings: Settings,
     cache: str,
     store: PartStore,
+    written: KeptShards,
     shards: int,
     work: str,
     log: ProgressLog,
@@ -62,16 +64,17 @@ def _write(
     vocabulary = vocabulary_of(store.load_tokens(kept.tokens), settings.features.tokens)
     categories = settings.categories
     taxonomy = taxonomy_of_counts(kept.counts, categories.separator, level_rules(settings))
-    write = PartWriter(settings, store, vocabulary.column("token"), taxonomy, shards, work, log)
-    written = on_threads(write, write.in_order(kept.parts))
+    tokens = vocabulary.column("token")
+    write = PartWriter(settings, store, written, tokens, taxonomy, shards, work, log)
+    parts = on_threads(write, write.in_order(kept.parts))
     write_transform(vocabulary, settings, work, cache)
     counts = kept.counts + _count_rejects(kept, store, shards, work)
     counts[("read",)] = sum(file.read for file in kept.files.values())
     seen = b""
-    for found, bits in written:
+    for found, bits in parts:
         counts.update(found)
         seen = merge_seen(seen, bits)
-    write.make_current()
+    written.make_current()
     write_seen_ngrams(seen, folder=f"{work}/stats")
     level = settings.objectives.exclusive.level
     write_statistics(counts, taxonomy, vocabulary, folder=f"{work}/stats", level=level)

@@ -32,22 +32,23 @@ class PartWriter:
         self,
         settings: Settings,
         store: PartStore,
+        shards: KeptShards,
         vocabulary: pa.Array,
         taxonomy: Taxonomy,
-        shards: int,
+        parts: int,
         work: str,
         log: ProgressLog,
     ) -> None:
         self._rules, self._taxonomy = label_rules(settings), taxonomy
         self._store, self._vocabulary = store, vocabulary
         self._level = settings.preprocess.compression_level
-        self._of, self._folder, self._log = shards, f"{work}/tfrecords", log
-        self._shards = KeptShards(store.folder, self._made_with())
+        self._of, self._folder, self._log = parts, f"{work}/tfrecords", log
+        self._shards, self._made_with = shards, self._what_all_hang_on()
 
     def __call__(self, numbered: tuple[int, PartNames]) -> tuple[Counter, bytes]:
         """Write the shards of a part; return what its labels count, and its n-grams' bits."""
         number, names = numbered
-        counts = self._shards.take(number, names.part, self._folder)
+        counts = self._shards.take(number, self._made_of(names), self._folder)
         if counts is None:
             counts = self._write(number, names)
         self._log.add("titles written", counts[("labelled",)])
@@ -55,13 +56,14 @@ class PartWriter:
 
     def in_order(self, parts: Mapping[int, PartNames]) -> list[tuple[int, PartNames]]:
         """Return the parts in the order in which they are best begun: those to be written first."""
-        return sorted(parts.items(), key=lambda part: self._shards.has(part[0], part[1].part))
+        return sorted(
+            parts.items(), key=lambda part: self._shards.has(part[0], self._made_of(part[1]))
+        )
 
-    def make_current(self) -> None:
-        """Keep the shards that were written for the next run."""
-        self._shards.make_current()
+    def _made_of(self, names: PartNames) -> str:
+        return f"{names.part}-{self._made_with}"
 
-    def _made_with(self) -> str:
+    def _what_all_hang_on(self) -> str:
         """Fingerprint whatever all shards hang on beside their own part."""
         tokens = pack_batches([pa.record_batch([self._vocabulary], ["token"])])
         return fingerprint(
@@ -82,7 +84,7 @@ class PartWriter:
             features = _features(here, ids.slice(begin, SLICE_ROWS))
             files.add(labels.shards(features, begin))
         counts = labels.counts()
-        self._shards.keep(number, names.part, self._folder, files.write(), counts)
+        self._shards.keep(number, self._made_of(names), self._folder, files.write(), counts)
         return counts
 
 

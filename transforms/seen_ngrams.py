@@ -25,10 +25,8 @@ def seen_bits(ngrams: pa.ListArray, buckets: int) -> bytes:
 def seen_in(ngrams: np.ndarray, buckets: int) -> bytes:
     """Return the same of the n-grams of all lists, int64 [m]."""
     ordered = np.sort(ngrams.astype(np.int32))
-    seen = np.zeros([2, buckets], np.bool_)
-    seen[0, ordered] = True
-    seen[1, ordered[1:][ordered[1:] == ordered[:-1]]] = True
-    return np.packbits(seen, axis=1).tobytes()
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    return _bits_of(ordered, buckets) + _bits_of(again, buckets)
 
 
 def merge_seen(bits: bytes, more: bytes) -> bytes:
@@ -40,6 +38,19 @@ def merge_seen(bits: bytes, more: bytes) -> bytes:
         return bits or more
     (once, again), (other, other_again) = _packed(bits), _packed(more)
     return np.stack([once | other, again | other_again | (once & other)]).tobytes()
+
+
+def _bits_of(ordered: np.ndarray, buckets: int) -> bytes:
+    """Return a bit for each bucket, packed as `np.packbits` does: those of the sorted [m] are set.
+
+    A part has few of all buckets: only octets in which some of them fall are touched.
+    """
+    packed = np.zeros(-(-buckets // 8), np.uint8)
+    if len(ordered):
+        octet, bit = ordered >> 3, (0x80 >> (ordered & 7)).astype(np.uint8)
+        begins = np.flatnonzero(np.diff(octet, prepend=-1))
+        packed[octet[begins]] = np.bitwise_or.reduceat(bit, begins)
+    return packed.tobytes()
 
 
 def bytes_of(buckets: int) -> int:
