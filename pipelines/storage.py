@@ -26,8 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from google_crc32c import Checksum
-
 from configs.errors import UsageError
 from pipelines import cloud_storage
 from pipelines.cloud_storage import REMOTE
@@ -227,25 +225,33 @@ def link_file(source: str, target: str) -> None:
             shutil.copyfileobj(held, copy)
         return
     os.replace(hidden, target)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(hidden)  # `target` was this very file: then nothing is replaced
 
 
 def checksum(path: str) -> str | None:
     """Return the CRC-32C of a file as Cloud Storage writes it; None where there is no file."""
     if is_remote(path):
         return cloud_storage.checksum(path)
-    found = Checksum()
     try:
         with open(path, "rb") as file:
-            while block := file.read(_HASH_BLOCK):
-                found.update(block)
+            return _checksum_of(iter(lambda: file.read(_HASH_BLOCK), b""))
     except FileNotFoundError:
         return None
-    return base64.b64encode(found.digest()).decode()
 
 
 def checksum_of(content: bytes) -> str:
     """Return the same of a file's content."""
-    return base64.b64encode(Checksum(content).digest()).decode()
+    return _checksum_of([content])
+
+
+def _checksum_of(blocks: Iterable[bytes]) -> str:
+    from google_crc32c import Checksum  # not where Airflow runs
+
+    found = Checksum()
+    for block in blocks:
+        found.update(block)
+    return base64.b64encode(found.digest()).decode()
 
 
 def content_fingerprint(files: Sequence[FileInfo], digests: Sequence[str] | None = None) -> str:
