@@ -194,7 +194,7 @@ class BagOfNgramsSettings(FitSettings):
     learning_rate: Positive = 0.3
     dense_learning_rate: Positive = 0.15
     embedding_width: Count | None = None
-    most_rows: Annotated[int, Field(ge=4)] | None = 2_750_000
+    most_rows: Annotated[int, Field(ge=4)] | None = 4_000_000
     hidden_units: Count = 64
     vectors: NgramVectorSettings | None = None
 
