@@ -33,7 +33,8 @@ class KeptShards:
     """The shards in the folder of a `PartStore`; `made_of` names all that those of a part hang on.
 
     Threads begin at once to look whether they are as they were written: most often while
-    TensorFlow is loaded.
+    TensorFlow is loaded. These looks stand first in the line of the threads, so that `take`, which
+    waits for one on such a thread, waits for one that has begun.
     """
 
     def __init__(self, folder: str) -> None:
