@@ -63,10 +63,11 @@ EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     # Core and standard provider only: the Google provider wants google-api-python-client 2, which
     # tfx-bsl refuses. It belongs into an environment of Airflow's own. The DAGs read the config
-    # there: the last two. airflow.lock pins these.
+    # there: the last two. Its own database may be PostgreSQL. airflow.lock pins these.
     "airflow": [
         "apache-airflow-core>=3.3,<3.4",
         "apache-airflow-providers-standard>=1,<2",
+        "psycopg[binary]>=3.2,<4",
         "pydantic>=2.12,<3",
         "pyyaml>=6,<7",
     ],

@@ -1,7 +1,11 @@
 """A whole Airflow on this machine, for trying the DAGs: `make airflow`.
 
-Scheduler, API server with the web page, triggerer and DAG processor, with SQLite, all in one
-folder; the sample catalogue and an inbox are ready. Ctrl-C ends all of it. Not for production.
+Scheduler, API server with the web page, triggerer and DAG processor, all in one folder; the sample
+catalogue and an inbox are ready. Ctrl-C ends all of it. Not for production.
+
+Airflow's own database is SQLite, which one process at a time may write: where a dozen runs go side
+by side they wait for one another, and Airflow may lose a task. The variable AISLE_AIRFLOW_DATABASE
+names a PostgreSQL instead.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from configs.loading import load_settings
 
 HOME = Path(__file__).resolve().parents[1]
 USER = "admin"
+DATABASE_VARIABLE = "AISLE_AIRFLOW_DATABASE"
 _PASSWORDS = "passwords.json"
 _STARTING_SECONDS = 180
 _ENDING_SECONDS = 15
@@ -57,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(given: argparse.Namespace) -> int:
     _check_port(given.port)
     folder = Path(given.folder).resolve()
-    environment = airflow_environment(folder, Path(given.config).resolve(), given.port)
+    database = os.environ.get(DATABASE_VARIABLE)
+    environment = airflow_environment(folder, Path(given.config).resolve(), given.port, database)
     _prepare(folder, environment, given)
     process = _start(environment, folder)
     try:
@@ -81,10 +87,13 @@ def _start(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]
         )
 
 
-def airflow_environment(folder: Path, config: Path, port: int) -> dict[str, str]:
-    """Return the environment of an Airflow that lives in `folder` alone.
+def airflow_environment(
+    folder: Path, config: Path, port: int, database: str | None = None
+) -> dict[str, str]:
+    """Return the environment of an Airflow that lives in `folder`, and in `database` if given.
 
-    Of what the caller's own environment says to Airflow, only where things lie is overruled.
+    `database` is a URL of SQLAlchemy, `postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME`. Of what
+    the caller's own environment says to Airflow, only where things lie is overruled.
     """
     address = f"http://localhost:{port}"
     parts = (str(HOME), os.environ.get("PYTHONPATH"))
@@ -96,7 +105,7 @@ def airflow_environment(folder: Path, config: Path, port: int) -> dict[str, str]
         "AISLE_CONFIG": str(config),
         PREFIX_VARIABLE: str(folder / "aisle"),
         "AIRFLOW_HOME": str(folder),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60",
+        **_database(folder, database),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "airflow_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -109,6 +118,16 @@ def airflow_environment(folder: Path, config: Path, port: int) -> dict[str, str]
         "AIRFLOW__API__BASE_URL": address,
         "AIRFLOW__API__WORKERS": "1",
     }
+
+
+def _database(folder: Path, url: str | None) -> dict[str, str]:
+    if not url:
+        return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60"}
+    if not url.startswith("postgresql+psycopg://"):
+        raise UsageError(f"{DATABASE_VARIABLE} must begin with postgresql+psycopg://")
+    # Left to itself Airflow would take another driver, asyncpg, for what it asks without waiting.
+    names = ("SQL_ALCHEMY_CONN", "SQL_ALCHEMY_CONN_ASYNC")
+    return {f"AIRFLOW__DATABASE__{name}": url for name in names}
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -164,9 +183,12 @@ def _prepare(folder: Path, environment: dict[str, str], given: argparse.Namespac
         subprocess.run(command, check=True, cwd=HOME, stdout=subprocess.DEVNULL)
     with open(folder / "airflow.log", "ab") as log:
         migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-        subprocess.run(migrate, check=True, env=environment, stdout=log, stderr=log)
-    with contextlib.closing(sqlite3.connect(folder / "airflow.db")) as database:
-        database.execute("PRAGMA journal_mode=WAL")  # who reads holds up nobody who writes
+        done = subprocess.run(migrate, env=environment, stdout=log, stderr=log)
+    if done.returncode:
+        raise UsageError(f"Airflow's database cannot be used; see {folder / 'airflow.log'}")
+    if (folder / "airflow.db").exists():
+        with contextlib.closing(sqlite3.connect(folder / "airflow.db")) as database:
+            database.execute("PRAGMA journal_mode=WAL")  # who reads holds up nobody who writes
 
 
 def _wait_for_page(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:

@@ -1,4 +1,8 @@
-"""An Airflow home for the tests: its database, a prefix with the tiny catalogue, one champion."""
+"""An Airflow home for the tests: its database, a prefix with the tiny catalogue, one champion.
+
+The database is a PostgreSQL of the tests: with SQLite the scheduler's tests, a dozen runs side by
+side, failed now and then of a lock that Airflow held for a minute.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+from psycopg.sql import SQL, Identifier
+from servers import Postgres, postgres
 
 from airflow_dags.serve import HOME, airflow_environment
 from configs.artifacts import PREFIX_VARIABLE
@@ -39,16 +47,17 @@ Retrained = tuple["Airflow", dict[str, Any], str]
 
 @dataclass(frozen=True)
 class Airflow:
-    """An Airflow that lives in one folder, and the prefix and config of its DAGs."""
+    """An Airflow that lives in one folder and one database, prefix and config of its DAGs."""
 
     folder: Path
     config: Path
     prefix: Path
+    database: str | None
     port: int = 8080
 
     @property
     def environment(self) -> dict[str, str]:
-        own = airflow_environment(self.folder, self.config, self.port)
+        own = airflow_environment(self.folder, self.config, self.port, self.database)
         return {**own, PREFIX_VARIABLE: str(self.prefix)}
 
     def walk(self, *arguments: str) -> tuple[dict[str, Any], str]:
@@ -113,16 +122,37 @@ def write_config(path: Path, settings: Settings) -> Path:
     return path
 
 
+def new_database(server: Postgres, name: str, copy_of: str = "template1") -> str:
+    """Make a database like another, to which nobody is connected; return its URL."""
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        words = SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(words.format(Identifier(name), Identifier(copy_of)))
+    return server.url.removesuffix("postgres") + name
+
+
+@pytest.fixture(scope="session")
+def airflow_server() -> Iterator[Postgres]:
+    """Give a PostgreSQL for what Airflow itself remembers."""
+    folder = Path(tempfile.mkdtemp(prefix="aisle-airflow-"))
+    folder.chmod(0o755)  # its own user must reach it
+    yield from postgres(folder)
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def airflow(
-    tmp_path_factory: pytest.TempPathFactory, tiny_catalogue: Path, tiny_settings: Settings
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_catalogue: Path,
+    tiny_settings: Settings,
+    airflow_server: Postgres,
 ) -> Airflow:
     """Give an Airflow with a database and the tiny catalogue, and nothing learned yet."""
     if not AIRFLOW.exists():
         pytest.skip(f"Airflow is not installed ({AIRFLOW}); make .venv-airflow/.installed does it")
     root = tmp_path_factory.mktemp("airflow")
     config = write_config(root / "config.yaml", tiny_settings)
-    made = Airflow(root / "home", config, root / "home" / "aisle")
+    database = new_database(airflow_server, "trained")
+    made = Airflow(root / "home", config, root / "home" / "aisle", database)
     shutil.copytree(tiny_catalogue, made.prefix / "catalogue")
     (made.prefix / "inbox").mkdir()
     migrate = [AIRFLOW, "-m", "airflow", "db", "migrate"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow_house import PRODUCTS, Airflow, drop, harmed
+from airflow_house import PRODUCTS, Airflow, drop, harmed, new_database
 from full_disks import mounted
 from served_house import Served, query, serving, until
 from servers import Postgres, free_port, postgres
@@ -32,7 +32,9 @@ def dump_runs(house: Airflow) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def house(undisturbed: tuple[Airflow, list[Any], str], tmp_path_factory: Any) -> Airflow:
+def house(
+    undisturbed: tuple[Airflow, list[Any], str], airflow_server: Postgres, tmp_path_factory: Any
+) -> Airflow:
     """Give a copy of the trained house with a port of its own, full inbox, and a list of products.
 
     The champion was promoted in it, and nothing was labelled anew since.
@@ -41,7 +43,9 @@ def house(undisturbed: tuple[Airflow, list[Any], str], tmp_path_factory: Any) ->
     folder = tmp_path_factory.mktemp("served") / "home"
     left_out = shutil.ignore_patterns("archive", "labels.db*", "logs", "*.cfg", "dropped")
     shutil.copytree(trained.folder, folder, ignore=left_out)
-    copy = replace(trained, folder=folder, prefix=folder / "aisle", port=free_port())
+    database = new_database(airflow_server, "served", copy_of="trained")
+    own = {"folder": folder, "prefix": folder / "aisle", "database": database}
+    copy = replace(trained, **own, port=free_port())
     drop(copy.prefix / "products" / "all.csv", named("all"))
     for name in NAMES:
         drop(copy.prefix / "inbox" / f"{name}.csv", named(name))

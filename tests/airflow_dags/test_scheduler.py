@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from airflow_house import AIRFLOW, PRODUCTS, Airflow, drop, harmed, stored
+from airflow_house import PRODUCTS, Airflow, drop, harmed, stored
 from busy_house import NAMES, Run, dump_runs, named
 from served_house import Served, until
 from servers import PASSWORD, Postgres
-
-from airflow_dags.serve import HOME
 
 pytestmark = pytest.mark.system
 
@@ -31,7 +28,7 @@ def test_what_is_typed_wrong_is_refused_before_a_run_starts(served: Served) -> N
         ({"models": ["forest"]}, "forest"),
         ({"runner": ["FnApiRunner"]}, "runner"),
     ):
-        status, answer = served.answer("retrain", {"logical_date": None, "conf": conf})
+        status, answer = served.answer("retrain", conf)
         assert status == 400
         assert word in answer["detail"]
 
@@ -140,14 +137,6 @@ def test_an_event_of_the_inbox_asset_names_a_dump(served: Served, runs: dict[str
     (run,) = until(lambda: served.query(sql), served.house, "run of score_dump")
     assert served.ended(run) == "success"
     assert len(stored(served.house, "told-")[0]) == len(PRODUCTS)
-
-
-def test_a_taken_port_is_refused_with_one_line(served: Served, tmp_path: Path) -> None:
-    port = str(served.house.port)
-    command = [AIRFLOW, "-m", "airflow_dags.serve", "--folder", tmp_path, "--port", port]
-    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"make airflow: port {port} is taken; choose another")
 
 
 def test_it_says_where_it_is_and_ctrl_c_ends_all_of_it(
