@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 # Keras loads these, where they are installed, for wrappers and pictures that Aisle does not use.
 _WRAPPED_BY_KERAS = ("sklearn", "matplotlib")
+# What TensorFlow's own old Keras and its search for cloud TPUs load, where it is installed.
+_OF_NO_USE_WITHOUT_KERAS = ("keras", "scipy", "h5py", "googleapiclient", "oauth2client")
 _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GRPC_VERBOSITY": "NONE",
@@ -44,7 +46,7 @@ def import_tensorflow(*, with_keras: bool = True) -> None:
     set_environment()
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
-    hidden = _WRAPPED_BY_KERAS if with_keras else (*_WRAPPED_BY_KERAS, "keras")
+    hidden = (*_WRAPPED_BY_KERAS, *(() if with_keras else _OF_NO_USE_WITHOUT_KERAS))
     with native_stderr_closed(), _hidden(hidden):
         import tensorflow as tf
 
