@@ -88,5 +88,5 @@ setup(
     package_data={"configs": ["*.yaml"], "pipelines": ["templates/*"], "trainer": ["templates/*"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["aisle = aisle.__main__:main"]},
+    entry_points={"console_scripts": ["aisle = aisle.__main__:command"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -25,6 +26,13 @@ def run_command(given: argparse.Namespace) -> int:
     started = time.perf_counter()
     figures = _COMMANDS[given.command](given)
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
+    # Nobody reads any more, as behind `| head -1`; Rich then asks for the end of the process.
+    with contextlib.suppress(BrokenPipeError, SystemExit):
+        _show(given, figures)
+    return 0
+
+
+def _show(given: argparse.Namespace, figures: Figures) -> None:
     if given.command == "run":
         show_chain(figures)
     elif given.command == "tune":
@@ -33,7 +41,6 @@ def run_command(given: argparse.Namespace) -> int:
         show_figures(given.command, figures)
     if given.json:
         sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
-    return 0
 
 
 def sample(given: argparse.Namespace) -> Figures:

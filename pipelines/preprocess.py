@@ -118,7 +118,7 @@ def _options(
 ) -> PipelineOptions:
     from aisle.quiet import import_tensorflow
 
-    import_tensorflow()
+    import_tensorflow(with_keras=False)
     from pipelines.runner import check_shared, pipeline_options
 
     options = pipeline_options(settings.pipeline, beam_arguments)

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import gc
+import itertools
 import json
 import os
 import resource
@@ -25,6 +26,7 @@ from configs.errors import PassingFault, UsageError
 from pipelines import storage
 
 DISK_FULL = os.strerror(errno.ENOSPC)
+_stages_before = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def run_stage(
             storage.remove_tree(folder)
         for name in folders:
             storage.make_folder(f"{work_folder}/{name}")
+        _forget_the_last_stage()
         started = time.perf_counter()
         figures = dict(body(work_folder))
         manifest = Manifest(
@@ -124,8 +127,16 @@ def run_stage(
         content = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
         storage.write_bytes(f"{home}/{COMPLETED}", content.encode())
         storage.remove_tree(work_folder)
-    gc.collect()  # the next stage of a chain should not find this one's model in memory
     return Outcome(manifest, skipped=False)
+
+
+def _forget_the_last_stage() -> None:
+    """Free what an earlier stage of this process left in circles, its model among it.
+
+    A stage that is alone in its process has no use for that.
+    """
+    if next(_stages_before):
+        gc.collect()
 
 
 def peak_rss() -> int:

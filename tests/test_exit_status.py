@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,26 @@ def test_the_command_line_tells_them_apart(
     said = aisle("rollback", "--prefix", tmp_path)
     assert said.status == status
     assert said.err == "aisle rollback: champion.json: as the test says\n"
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, read: bool) -> None:
+    sample = ["sample", "--folder", tmp_path, "--titles", "500", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aisle", *sample], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout and process.stderr
+    if read:
+        process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert (tmp_path / "dump.csv").exists()
+
+
+def test_a_process_ends_with_the_status_of_its_command(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "aisle", "rollback", "--prefix", tmp_path]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("aisle rollback: ")
