@@ -58,11 +58,12 @@ def test_the_command_line_tells_them_apart(
 
 @pytest.mark.parametrize("read", [False, True])
 def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, read: bool) -> None:
-    sample = ["sample", "--folder", tmp_path, "--titles", "500", "--json"]
+    sample = ["sample", "--folder", tmp_path, "--titles", "1600", "--json"]
     process = subprocess.Popen(
         [sys.executable, "-m", "aisle", *sample], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert process.stdout and process.stderr
+    assert process.stdout
+    assert process.stderr
     if read:
         process.stdout.readline()
     process.stdout.close()
