@@ -46,10 +46,12 @@ def import_tensorflow(*, with_keras: bool = True) -> None:
     set_environment()
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
-    hidden = (*_WRAPPED_BY_KERAS, *(() if with_keras else _OF_NO_USE_WITHOUT_KERAS))
+    hidden = _WRAPPED_BY_KERAS if with_keras else (*_WRAPPED_BY_KERAS, *_OF_NO_USE_WITHOUT_KERAS)
     with native_stderr_closed(), _hidden(hidden):
         import tensorflow as tf
 
+        if with_keras:  # not at once, where TensorFlow was loaded without it before
+            import keras  # noqa: F401
         tf.config.list_physical_devices("GPU")
     if first:  # what a command leaves behind for the next one must not be kept for ever
         gc.freeze()
