@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from chain import Shop, contents, open_shop
+from tiny_shop import made_once
 
 from configs.settings import Settings
 
@@ -86,9 +87,11 @@ def first_prefix(
     without: dict[str, Outcome],
 ) -> Path:
     """The prefix after a first run, of which all knew nothing."""
-    shop = open_shop(tmp_path_factory.mktemp("first"), tiny_settings)
-    Incremental(shop, tiny_catalogue, without).check(0)
-    return shop.prefix
+
+    def make(root: Path) -> None:
+        Incremental(open_shop(root, tiny_settings), tiny_catalogue, without).check(0)
+
+    return made_once(tmp_path_factory, "tiny-incremental", make) / "out"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from changing_shop import begun, first_prefix, incremental, without
 from clusters import flink_cluster
 from tiny_shop import preprocessed_shop, trained_shop
 
@@ -16,7 +17,14 @@ from cluster.flink import FlinkCluster
 from configs.loading import load_settings
 from configs.settings import Settings
 
-__all__ = ["preprocessed_shop", "trained_shop"]
+__all__ = [
+    "begun",
+    "first_prefix",
+    "incremental",
+    "preprocessed_shop",
+    "trained_shop",
+    "without",
+]
 
 set_environment()
 

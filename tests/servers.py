@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,17 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("AISLE_SERVERS") == "required":
         pytest.fail(f"AISLE_SERVERS=required, but {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+@contextlib.contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """Give a folder that the servers' own users can reach, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="aisle-servers-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -10,22 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from changing_shop import (
-    FILES,
-    ON,
-    Incremental,
-    add_a_title,
-    begun,
-    first_prefix,
-    incremental,
-    kept_files,
-    toys_of,
-    without,
-)
+from changing_shop import FILES, ON, Incremental, add_a_title, kept_files, toys_of
 
 from pipelines import cleaned_files
-
-__all__ = ["begun", "first_prefix", "incremental", "without"]
 
 ROOT = Path(__file__).parents[1]
 KILLED = """

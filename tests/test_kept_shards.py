@@ -7,23 +7,10 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from changing_shop import (
-    FILES,
-    Incremental,
-    add_a_title,
-    begun,
-    first_prefix,
-    incremental,
-    kept_files,
-    shards_of,
-    vocabulary_of_run,
-    without,
-)
+from changing_shop import FILES, Incremental, add_a_title, kept_files, shards_of, vocabulary_of_run
 
 from transforms.features import RANK, TOKEN
 from transforms.tokens import TEXT, TOKENS
-
-__all__ = ["begun", "first_prefix", "incremental", "without"]
 
 
 def test_a_transform_function_that_is_kept_knows_the_new_vocabulary(begun: Incremental) -> None:

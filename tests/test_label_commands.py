@@ -136,14 +136,9 @@ def test_a_sink_as_the_store_has_its_history_in_the_prefix(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Postgres]:
-    import shutil
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="aisle-servers-"))
-    folder.chmod(0o755)
-    yield from servers.postgres(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+def server() -> Iterator[servers.Postgres]:
+    with servers.reachable_folder() as folder:
+        yield from servers.postgres(folder)
 
 
 def test_nothing_that_a_run_leaves_behind_tells_a_password(

@@ -13,7 +13,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import psycopg
 import pytest
 import yaml
 from psycopg.sql import SQL, Identifier
-from servers import Postgres, postgres
+from servers import Postgres, postgres, reachable_folder
 
 from airflow_dags.serve import HOME, airflow_environment
 from configs.artifacts import PREFIX_VARIABLE
@@ -133,10 +132,14 @@ def new_database(server: Postgres, name: str, copy_of: str = "template1") -> str
 @pytest.fixture(scope="session")
 def airflow_server() -> Iterator[Postgres]:
     """Give a PostgreSQL for what Airflow itself remembers."""
-    folder = Path(tempfile.mkdtemp(prefix="aisle-airflow-"))
-    folder.chmod(0o755)  # its own user must reach it
-    yield from postgres(folder)
-    shutil.rmtree(folder)
+    with reachable_folder() as folder:
+        yield from postgres(folder)
+
+
+@pytest.fixture(scope="session")
+def airflow_installed() -> None:
+    if not AIRFLOW.exists():
+        pytest.skip(f"Airflow is not installed ({AIRFLOW}); make .venv-airflow/.installed does it")
 
 
 @pytest.fixture(scope="session")
@@ -144,11 +147,10 @@ def airflow(
     tmp_path_factory: pytest.TempPathFactory,
     tiny_catalogue: Path,
     tiny_settings: Settings,
+    airflow_installed: None,
     airflow_server: Postgres,
 ) -> Airflow:
     """Give an Airflow with a database and the tiny catalogue, and nothing learned yet."""
-    if not AIRFLOW.exists():
-        pytest.skip(f"Airflow is not installed ({AIRFLOW}); make .venv-airflow/.installed does it")
     root = tmp_path_factory.mktemp("airflow")
     config = write_config(root / "config.yaml", tiny_settings)
     database = new_database(airflow_server, "trained")

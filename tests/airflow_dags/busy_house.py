@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 from airflow_house import PRODUCTS, Airflow, drop, harmed, new_database
 from full_disks import mounted
 from served_house import Served, query, serving, until
-from servers import Postgres, free_port, postgres
+from servers import Postgres, free_port, postgres, reachable_folder
 
 NAMES = [f"night{number}" for number in range(10)]
 Run = tuple[str, str]
@@ -44,8 +43,8 @@ def house(
     left_out = shutil.ignore_patterns("archive", "labels.db*", "logs", "*.cfg", "dropped")
     shutil.copytree(trained.folder, folder, ignore=left_out)
     database = new_database(airflow_server, "served", copy_of="trained")
-    own = {"folder": folder, "prefix": folder / "aisle", "database": database}
-    copy = replace(trained, **own, port=free_port())
+    prefix, port = folder / "aisle", free_port()
+    copy = replace(trained, folder=folder, prefix=prefix, database=database, port=port)
     drop(copy.prefix / "products" / "all.csv", named("all"))
     for name in NAMES:
         drop(copy.prefix / "inbox" / f"{name}.csv", named(name))
@@ -67,12 +66,10 @@ def served(house: Airflow) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def shop_database() -> Iterator[Postgres]:
     """A PostgreSQL that is down when the tests begin."""
-    folder = Path(tempfile.mkdtemp(prefix="aisle-store-"))
-    folder.chmod(0o755)  # its own user must reach it
-    for server in postgres(folder):
-        server.stop()
-        yield server
-    shutil.rmtree(folder)
+    with reachable_folder() as folder:
+        for server in postgres(folder):
+            server.stop()
+            yield server
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,7 @@ from servers import free_port
 
 from airflow_dags.serve import DATABASE_VARIABLE, HOME
 
-pytestmark = pytest.mark.system
-
-
-@pytest.fixture(scope="module", autouse=True)
-def installed() -> None:
-    if not AIRFLOW.exists():
-        pytest.skip(f"Airflow is not installed ({AIRFLOW}); make .venv-airflow/.installed does it")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("airflow_installed")]
 
 
 def refusal(folder: Path, port: int, database: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +18,8 @@ from shelf import Shelf
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """Give a folder that the servers' own users can reach, unlike pytest's."""
-    folder = Path(tempfile.mkdtemp(prefix="aisle-servers-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with servers.reachable_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
