@@ -29,7 +29,7 @@ from transforms.titles import CLEANED
 
 _DIGEST = 32  # bytes of a SHA-256, for which processors have instructions
 _MADE_BY = ("pipelines", "transforms")
-_LIBRARIES = ("tensorflow", "tensorflow-transform", "pyarrow", "numpy")
+_LIBRARIES = ("tensorflow", "tensorflow-transform", "pyarrow", "numpy", "isal")
 _READ_ROWS = b"read"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from google_crc32c import value as crc32c
-from isal import isal_zlib
 
 from configs.artifacts import shard_name
 from configs.columns import outputs_of
@@ -18,11 +17,11 @@ from pipelines import storage
 from transforms.checksums import crc_of_each
 from transforms.example_bytes import by_length, byte_lengths, join_rows
 from transforms.examples import Shard
+from transforms.gzip_bytes import GzipCompressor
 from transforms.label_counts import LabelRules
 
 _MASK_DELTA = 0xA282EAD8
 SLICE_ROWS = 8192  # titles that become examples at once
-_GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
 
 
 class TFRecordFile:
@@ -33,7 +32,7 @@ class TFRecordFile:
 
     def __init__(self, path: str, compression_level: int) -> None:
         self.path = path
-        self._compressor = isal_zlib.compressobj(compression_level, wbits=_GZIP)
+        self._compressor = GzipCompressor(compression_level)
         self._packed: list[bytes] = []
 
     def add(self, examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> None:

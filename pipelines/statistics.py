@@ -18,6 +18,7 @@ from configs.settings import Settings
 from pipelines import storage
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
+from transforms.gzip_bytes import gzip_bytes
 from transforms.seen_ngrams import SeenNgrams, bytes_of
 
 COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
@@ -109,7 +110,7 @@ def read_taxonomy(folder: str) -> Taxonomy:
 
 def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
     """Write which n-gram buckets occur in training, and which again, a bit each."""
-    storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", igzip.compress(bits, 1, mtime=0))
+    storage.write_bytes(f"{folder}/{SEEN_NGRAMS}", gzip_bytes(bits, 1))
 
 
 def why_no_example(folder: str, level: str) -> str:
