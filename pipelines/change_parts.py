@@ -18,7 +18,7 @@ from pipelines import storage
 from pipelines.category_files import CategoryFile
 from pipelines.cleaned_files import FileCleaner, entry_names
 from pipelines.file_changes import FileChanges, FindChanges, PartChanges, rows_at
-from pipelines.kept_parts import Kept, PartNames, PartStore
+from pipelines.kept_parts import ChangedTitles, Kept, PartNames, PartStore
 from pipelines.progress import ProgressLog
 from pipelines.spill import Spill
 from transforms.machine import on_threads
@@ -71,6 +71,7 @@ class _Done:
 
     number: int
     names: PartNames | None
+    keys: np.ndarray
     counts: Counter
     gone: pa.RecordBatch
     came: pa.RecordBatch
@@ -107,6 +108,7 @@ class _ChangePart:
         return _Done(
             number,
             self._save(number, changed),
+            changed.keys,
             changed.counts,
             self._counted(changed.gone),
             changed.came,
@@ -131,17 +133,19 @@ class _ChangePart:
 
 def _changed(before: Kept, changes: FileChanges, change: _ChangePart) -> Kept:
     parts, counts = dict(before.parts), Counter(before.counts)
-    gone, came = [], []
+    gone, came, titles = [], [], {}
     for done in on_threads(change, sorted(changes.parts.items())):
         parts.pop(done.number, None)
         if done.names is not None:
             parts[done.number] = done.names
+            if done.number in before.parts:
+                titles[done.number] = ChangedTitles(before.parts[done.number].part, done.keys)
         counts.update(done.counts)
         gone.append(done.gone)
         came.append(done.came)
     tokens = add_counts(change.store.load_tokens(before.tokens), gone, came)
     left = Counter({key: count for key, count in counts.items() if count})
-    return Kept(changes.files, parts, left, change.store.save_tokens(tokens))
+    return Kept(changes.files, parts, left, change.store.save_tokens(tokens), changed=titles)
 
 
 def _rejects(before: Kept, changes: FileChanges, store: PartStore) -> pa.RecordBatch:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from configs.loading import fingerprint
@@ -51,15 +52,27 @@ class PartNames:
     seen: str
 
 
+@dataclass(frozen=True)
+class ChangedTitles:
+    """The file of a part before it was changed, and the keys of titles that were, int64 [n]."""
+
+    part: str
+    keys: np.ndarray
+
+
 @dataclass
 class Kept:
-    """What the parts are made of, and what they hold, by the names of files in the store."""
+    """What the parts are made of, and what they hold, by the names of files in the store.
+
+    `changed` says what this run changed in parts that were there before; it goes with the run.
+    """
 
     files: dict[str, KeptFile] = field(default_factory=dict)
     parts: dict[int, PartNames] = field(default_factory=dict)
     counts: Counter = field(default_factory=Counter)
     tokens: str = ""
     rejects: str = ""
+    changed: dict[int, ChangedTitles] = field(default_factory=dict)
 
     @property
     def names(self) -> set[str]:

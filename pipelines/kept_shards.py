@@ -1,8 +1,8 @@
-"""The shards that were written of the parts that are kept: what would come out the same is linked.
+"""The shards that were written of the parts that are kept: what would come out the same is taken.
 
 A part's shards hang on the part, on the vocabulary's order, on the tree of categories and on how
-labels are made. `WRITTEN` says what each part's were made of, and their checksums: one that is
-damaged or gone is written anew.
+labels are made. `WRITTEN` says what each part's were made of, their checksums, and where their
+blocks lie (`transforms.key_blocks`): one that is damaged or gone is written anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from pipelines import storage
 from pipelines.cleaned_files import with_digest, without_digest
+from pipelines.shards import ShardFiles
+from transforms.gzip_bytes import HEADER, GzipBlock
 from transforms.machine import threads
 
 WRITTEN = "WRITTEN"
@@ -22,11 +24,17 @@ WRITTEN = "WRITTEN"
 
 @dataclass(frozen=True)
 class WrittenPart:
-    """What a part's shards were made of, their checksums by name, and what their labels count."""
+    """What a part's shards were made of, their checksums by name, and what their labels count.
+
+    `blocks` has by name for each block its number, how many bytes it takes, their CRC-32 and size
+    when unpacked; `cut_into` is how many blocks the part had.
+    """
 
     made_of: str
     checksums: dict[str, str]
     counts: list[list]
+    cut_into: int
+    blocks: dict[str, list[list[int]]]
 
 
 class KeptShards:
@@ -64,14 +72,38 @@ class KeptShards:
         self._now[number] = kept
         return Counter({tuple(key): count for *key, count in kept.counts})
 
+    def blocks(self, number: int, made_of: str, cut_into: int) -> dict[int, dict[str, GzipBlock]]:
+        """Return the blocks of these shards of a part by their numbers and the names of files.
+
+        None where there are none of these, they are damaged, or there is another number of them.
+        """
+        found: dict[int, dict[str, GzipBlock]] = {}
+        kept = self._before.get(number)
+        if kept is None or (kept.made_of, kept.cut_into) != (made_of, cut_into):
+            return found
+        if not self._sound[number].result():
+            return found
+        for name, blocks in kept.blocks.items():
+            content = memoryview(storage.read_bytes(self._path(kept, name)))
+            begin = len(HEADER)
+            for block, packed, crc, size in blocks:
+                of_block = found.setdefault(block, {})
+                of_block[name] = GzipBlock(content[begin : begin + packed], crc, size)
+                begin += packed
+        return found
+
     def keep(
-        self, number: int, made_of: str, folder: str, checksums: Mapping[str, str], counts: Counter
+        self, number: int, made_of: str, files: ShardFiles, cut_into: int, counts: Counter
     ) -> None:
-        """Keep the shards of a part, which are in `folder`."""
+        """Write the shards of a part and keep them."""
         rows = [[*key, count] for key, count in counts.items()]
-        made = WrittenPart(made_of, dict(checksums), rows)
-        for name in checksums:
-            storage.link_file(f"{folder}/{name}", self._path(made, name))
+        blocks = {
+            name: [[block, len(made.packed), made.crc, made.size] for block, made in of_file]
+            for name, of_file in files.blocks.items()
+        }
+        made = WrittenPart(made_of, files.write(), rows, cut_into, blocks)
+        for name in made.checksums:
+            storage.link_file(f"{files.folder}/{name}", self._path(made, name))
         self._now[number] = made
 
     def make_current(self) -> None:

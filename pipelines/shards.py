@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,10 @@ from pipelines import storage
 from transforms.checksums import crc_of_each
 from transforms.example_bytes import by_length, byte_lengths, join_rows
 from transforms.examples import Shard
-from transforms.gzip_bytes import GzipCompressor
+from transforms.gzip_bytes import GzipBlock, compress_block, join_blocks
 from transforms.label_counts import LabelRules
 
 _MASK_DELTA = 0xA282EAD8
-SLICE_ROWS = 8192  # titles that become examples at once
 
 
 class TFRecordFile:
@@ -32,16 +31,21 @@ class TFRecordFile:
 
     def __init__(self, path: str, compression_level: int) -> None:
         self.path = path
-        self._compressor = GzipCompressor(compression_level)
-        self._packed: list[bytes] = []
+        self._level = compression_level
+        self._blocks: list[GzipBlock] = []
 
-    def add(self, examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> None:
+    def add(self, examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> GzipBlock:
         """Compress serialised examples, bytes [n], behind those before them; see `frame`."""
-        self._packed.append(self._compressor.compress(frame(examples, crc)))
+        return self.take(compress_block(frame(examples, crc), self._level))
+
+    def take(self, block: GzipBlock) -> GzipBlock:
+        """Put a block that was compressed before behind those before it."""
+        self._blocks.append(block)
+        return block
 
     def write(self) -> str:
         """Write the file; return its `storage.checksum`."""
-        packed = b"".join([*self._packed, self._compressor.flush()])
+        packed = join_blocks(self._blocks)
         storage.write_bytes(self.path, packed)
         return storage.checksum_of(packed)
 
@@ -59,26 +63,39 @@ def label_rules(settings: Settings) -> LabelRules:
 
 
 class ShardFiles:
-    """The shards of one part: a file of an objective and split begins with its first example."""
+    """The shards of one part: a file of an objective and split begins with its first example.
+
+    `blocks` are the blocks of each file by its name, with the numbers they were added under.
+    """
 
     def __init__(self, folder: str, part: int, of: int, compression_level: int) -> None:
-        self._folder, self._part, self._of = folder, part, of
+        self.folder, self._part, self._of = folder, part, of
         self._compression_level = compression_level
         self._files: dict[str, TFRecordFile] = {}
+        self.blocks: dict[str, list[tuple[int, GzipBlock]]] = {}
 
-    def add(self, shards: Iterable[Shard]) -> None:
+    def add(self, number: int, shards: Iterable[Shard]) -> None:
+        """Add the examples of a block of titles."""
         for shard in shards:
             if len(shard.examples):
-                self._file(shard).add(shard.examples, shard.crc)
+                name = shard_name(shard.objective, shard.split, self._part, self._of)
+                block = self._file(name).add(shard.examples, shard.crc)
+                self.blocks[name].append((number, block))
+
+    def take(self, number: int, blocks: Mapping[str, GzipBlock]) -> None:
+        """Add what an earlier run made of a block of titles, by the name of the file."""
+        for name, block in blocks.items():
+            self._file(name).take(block)
+            self.blocks[name].append((number, block))
 
     def write(self) -> dict[str, str]:
         """Write the files; return the checksum of each by its name."""
         return {name: file.write() for name, file in self._files.items()}
 
-    def _file(self, shard: Shard) -> TFRecordFile:
-        name = shard_name(shard.objective, shard.split, self._part, self._of)
+    def _file(self, name: str) -> TFRecordFile:
         if name not in self._files:
-            self._files[name] = TFRecordFile(f"{self._folder}/{name}", self._compression_level)
+            self._files[name] = TFRecordFile(f"{self.folder}/{name}", self._compression_level)
+            self.blocks[name] = []
         return self._files[name]
 
 

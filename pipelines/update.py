@@ -65,8 +65,8 @@ def _write(
     categories = settings.categories
     taxonomy = taxonomy_of_counts(kept.counts, categories.separator, level_rules(settings))
     tokens = vocabulary.column("token")
-    write = PartWriter(settings, store, written, tokens, taxonomy, shards, work, log)
-    parts = on_threads(write, write.in_order(kept.parts))
+    write = PartWriter(settings, store, kept, written, tokens, taxonomy, shards, work, log)
+    parts = on_threads(write, write.in_order())
     write_transform(vocabulary, settings, work, cache)
     counts = kept.counts + _count_rejects(kept, store, shards, work)
     counts[("read",)] = sum(file.read for file in kept.files.values())

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from configs.settings import Settings
 from pipelines.progress import ProgressLog
-from pipelines.shards import SLICE_ROWS, ShardFiles, label_rules
+from pipelines.shards import ShardFiles, label_rules
 from transforms.categories import Taxonomy
 from transforms.examples import labels_of, serialise_features
+from transforms.key_blocks import key_blocks
 from transforms.label_counts import LabelRules
 from transforms.overlap import OverlappedDoFn
 from transforms.seen_ngrams import seen_bits
@@ -67,13 +68,12 @@ class _WriteShards(OverlappedDoFn):
         self._buckets = buckets
 
     def work(self, titles: pa.RecordBatch, taxonomy: Taxonomy) -> list[Any]:
-        """Go through the part in slices: memory that stays small is used over and over."""
         part = titles.column("part").flatten()[0].as_py()
         labels = labels_of(titles, taxonomy, self._rules)
         files = ShardFiles(self._folder, part, self._of, self._compression_level)
-        for begin in range(0, titles.num_rows, SLICE_ROWS):
-            features = serialise_features(titles.slice(begin, SLICE_ROWS), self._rules)
-            files.add(labels.shards(features, begin))
+        for block in key_blocks(titles.column("key").flatten().to_numpy()):
+            features = serialise_features(titles.slice(block.begin, block.rows), self._rules)
+            files.add(block.number, labels.shards(features, block.begin))
         files.write()
         self._log.add("titles written", titles.num_rows)
         seen = beam.pvalue.TaggedOutput(SEEN, self._seen(titles))

@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from changing_shop import FILES, Incremental, add_a_title, kept_files, shards_of, vocabulary_of_run
+from changing_shop import (
+    FILES,
+    ON,
+    Incremental,
+    add_a_title,
+    kept_files,
+    shards_of,
+    vocabulary_of_run,
+)
 
+from pipelines import shards
+from transforms import key_blocks
 from transforms.features import RANK, TOKEN
+from transforms.gzip_bytes import GzipBlock, compress_block
 from transforms.tokens import TEXT, TOKENS
 
 
@@ -58,6 +69,37 @@ def test_with_a_fixed_vocabulary_only_parts_that_changed_are_written(
 
 def _part_of_one(names: set[str]) -> str:
     return next(iter(names)).split("-")[1]
+
+
+@pytest.mark.system
+def test_of_a_part_that_changed_only_blocks_that_changed_are_compressed(
+    begun: Incremental, fixed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_blocks, "BLOCK_ROWS", 4)
+    sets = (*fixed, "preprocess.num_shards=1")
+    begun.check(FILES, *sets)
+    packed = []
+
+    def count(data: memoryview, level: int) -> GzipBlock:
+        packed.append(compress_block(data, level))
+        return packed[-1]
+
+    monkeypatch.setattr(shards, "compress_block", count)
+    begun.run("anew", *sets)
+    of_all = len(packed)
+    assert of_all > 12
+    add_a_title(begun, "Ring ring ring zither")
+    packed.clear()
+    begun.run("more", ON, *sets)
+    assert 0 < len(packed) <= 4  # of one block: two objectives, two splits where one ends in it
+    begun.check(FILES, *sets)
+    packed.clear()
+    for path in kept_files(begun, "*exclusive_train-*"):
+        path.unlink()
+        path.write_bytes(b"damaged")
+    add_a_title(begun, "Ring ring ring zither again")
+    begun.check(FILES - 1, *sets)
+    assert len(packed) > 2 * of_all  # of both runs
 
 
 def test_a_run_of_which_nothing_changed_links_all_shards(begun: Incremental) -> None:

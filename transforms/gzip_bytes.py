@@ -1,43 +1,63 @@
-"""Gzip with ISA-L whose bytes hang on the data alone."""
+"""Gzip streams of blocks, compressed by ISA-L, whose bytes hang on the data alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from isal import isal_zlib
 
-_GZIP = 31  # zlib's `wbits` for a gzip header and the largest window
+_RAW = -15  # zlib's `wbits` for the largest window and no header
 _FIRST = 8
+_SIZE_MASK = (1 << 32) - 1
+HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate; no time, no name, no system: RFC 1952
+_LAST_BLOCK = b"\x03\0"  # an empty one, of fixed codes: RFC 1951
 
 
-class GzipCompressor:
-    """Compresses a stream, given in pieces: the same pieces give the same bytes, always.
+@dataclass(frozen=True)
+class GzipBlock:
+    """Compressed data that may stand anywhere in a stream: nothing in it points before it.
 
-    ISA-L's own compressor does not at levels 1 and 2: for the third byte of a stream it takes a
-    hash of its own address in memory (`write_first_byte` in igzip_icf_body_h1_gr_bt.asm), which in
-    one file of 4,000 changes what is matched later. Where a flush follows the first bytes, other
-    code takes them: that of the end of a stream.
+    `crc` is the CRC-32 of the data, `size` how many bytes it has.
     """
 
-    def __init__(self, level: int) -> None:
-        self._compressor = isal_zlib.compressobj(level, wbits=_GZIP)
-        self._begun = False
+    packed: bytes | memoryview
+    crc: int
+    size: int
 
-    def compress(self, data: bytes | memoryview) -> bytes:
-        """Return what is ready to be written; the first piece has at least 8 bytes, or none."""
-        if self._begun or not len(data):
-            return self._compressor.compress(data)
-        self._begun = True
-        return (
-            self._compressor.compress(data[:_FIRST])
-            + self._compressor.flush(isal_zlib.Z_SYNC_FLUSH)
-            + self._compressor.compress(data[_FIRST:])
-        )
 
-    def flush(self) -> bytes:
-        """Return the rest of the stream, which ends."""
-        return self._compressor.flush()
+def compress_block(data: bytes | memoryview, level: int) -> GzipBlock:
+    """Compress data at ISA-L's level 0 to 3: the same data gives the same bytes, always.
+
+    ISA-L's own compressor does not at levels 1 and 2: for the third byte of a block it takes a hash
+    of its own address in memory (`write_first_byte` in igzip_icf_body_h1_gr_bt.asm), which in one
+    file of 4,000 changes what is matched later. Where a flush follows the first bytes, other code
+    takes them: that of the end of a stream.
+    """
+    if not len(data):
+        return GzipBlock(b"", 0, 0)
+    compressor = isal_zlib.compressobj(level, wbits=_RAW)
+    packed = [
+        compressor.compress(data[:_FIRST]),
+        compressor.flush(isal_zlib.Z_SYNC_FLUSH),
+        compressor.compress(data[_FIRST:]),
+        compressor.flush(isal_zlib.Z_FULL_FLUSH),
+    ]
+    return GzipBlock(b"".join(packed), isal_zlib.crc32(data), len(data))
+
+
+def join_blocks(blocks: Iterable[GzipBlock]) -> bytes:
+    """Return the gzip stream of blocks, one after the other."""
+    packed: list[bytes | memoryview] = [HEADER]
+    crc = size = 0
+    for block in blocks:
+        packed.append(block.packed)
+        crc = isal_zlib.crc32_combine(crc, block.crc, block.size)
+        size += block.size
+    ends = (number.to_bytes(4, "little") for number in (crc, size & _SIZE_MASK))
+    return b"".join([*packed, _LAST_BLOCK, *ends])
 
 
 def gzip_bytes(data: bytes, level: int) -> bytes:
     """Return the gzip stream of all of the data."""
-    compressor = GzipCompressor(level)
-    return compressor.compress(data) + compressor.flush()
+    return join_blocks([compress_block(data, level)])

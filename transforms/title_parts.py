@@ -68,6 +68,11 @@ class ChangedPart:
     fresh: pa.RecordBatch
     came: pa.RecordBatch
 
+    @property
+    def keys(self) -> np.ndarray:
+        """The keys of the titles looked at and of those in their place, int64 [n]."""
+        return np.concatenate([part.column("key").to_numpy() for part in (self.gone, self.fresh)])
+
     def seen(self, before: bytes, split: SplitSettings, buckets: int) -> bytes:
         """Return `seen_ngrams.seen_in` of the part; `before` is that of the part before.
 
