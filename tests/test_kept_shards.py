@@ -99,7 +99,7 @@ def test_of_a_part_that_changed_only_blocks_that_changed_are_compressed(
         path.write_bytes(b"damaged")
     add_a_title(begun, "Ring ring ring zither again")
     begun.check(FILES - 1, *sets)
-    assert len(packed) > 2 * of_all  # of both runs
+    assert len(packed) >= 2 * of_all  # of both runs
 
 
 def test_a_run_of_which_nothing_changed_links_all_shards(begun: Incremental) -> None:
