@@ -64,9 +64,9 @@ class KeptShards:
 
         None where there are none of these, or they are damaged.
         """
-        if not self.has(number, made_of) or not self._sound[number].result():
+        kept = self._sound_part(number, made_of)
+        if kept is None:
             return None
-        kept = self._before[number]
         for name in kept.checksums:
             storage.link_file(self._path(kept, name), f"{folder}/{name}")
         self._now[number] = kept
@@ -78,10 +78,8 @@ class KeptShards:
         None where there are none of these, they are damaged, or there is another number of them.
         """
         found: dict[int, dict[str, GzipBlock]] = {}
-        kept = self._before.get(number)
-        if kept is None or (kept.made_of, kept.cut_into) != (made_of, cut_into):
-            return found
-        if not self._sound[number].result():
+        kept = self._sound_part(number, made_of)
+        if kept is None or kept.cut_into != cut_into:
             return found
         for name, blocks in kept.blocks.items():
             content = memoryview(storage.read_bytes(self._path(kept, name)))
@@ -98,8 +96,8 @@ class KeptShards:
         """Write the shards of a part and keep them."""
         rows = [[*key, count] for key, count in counts.items()]
         blocks = {
-            name: [[block, len(made.packed), made.crc, made.size] for block, made in of_file]
-            for name, of_file in files.blocks.items()
+            name: [[block, len(made.packed), made.crc, made.size] for block, made in file.blocks]
+            for name, file in files.files.items()
         }
         made = WrittenPart(made_of, files.write(), rows, cut_into, blocks)
         for name in made.checksums:
@@ -113,6 +111,12 @@ class KeptShards:
         storage.write_bytes(f"{self._folder}/{WRITTEN}", content)
         for path in self._paths(self._before) - self._paths(self._now):
             storage.remove_tree(path)
+
+    def _sound_part(self, number: int, made_of: str) -> WrittenPart | None:
+        """Return what is known of these shards of a part; None where they are not, or damaged."""
+        if not self.has(number, made_of) or not self._sound[number].result():
+            return None
+        return self._before[number]
 
     def _is_sound(self, part: WrittenPart) -> bool:
         found = (storage.checksum(self._path(part, name)) for name in part.checksums)

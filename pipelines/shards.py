@@ -26,26 +26,28 @@ _MASK_DELTA = 0xA282EAD8
 class TFRecordFile:
     """A gzip-compressed TFRecord file: examples are added a block at a time, then it is written.
 
-    The same blocks give the same bytes: the gzip header holds no time and no name.
+    The same blocks give the same bytes: the gzip header holds no time and no name. `blocks` are
+    those added so far, with the numbers they were added under.
     """
 
     def __init__(self, path: str, compression_level: int) -> None:
         self.path = path
         self._level = compression_level
-        self._blocks: list[GzipBlock] = []
+        self.blocks: list[tuple[int, GzipBlock]] = []
 
-    def add(self, examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> GzipBlock:
+    def add(
+        self, examples: pa.LargeBinaryArray, crc: np.ndarray | None = None, number: int = 0
+    ) -> None:
         """Compress serialised examples, bytes [n], behind those before them; see `frame`."""
-        return self.take(compress_block(frame(examples, crc), self._level))
+        self.take(compress_block(frame(examples, crc), self._level), number)
 
-    def take(self, block: GzipBlock) -> GzipBlock:
+    def take(self, block: GzipBlock, number: int) -> None:
         """Put a block that was compressed before behind those before it."""
-        self._blocks.append(block)
-        return block
+        self.blocks.append((number, block))
 
     def write(self) -> str:
         """Write the file; return its `storage.checksum`."""
-        packed = join_blocks(self._blocks)
+        packed = join_blocks(block for _, block in self.blocks)
         storage.write_bytes(self.path, packed)
         return storage.checksum_of(packed)
 
@@ -63,40 +65,33 @@ def label_rules(settings: Settings) -> LabelRules:
 
 
 class ShardFiles:
-    """The shards of one part: a file of an objective and split begins with its first example.
-
-    `blocks` are the blocks of each file by its name, with the numbers they were added under.
-    """
+    """The shards of one part, `files` by name: one begins with its first example."""
 
     def __init__(self, folder: str, part: int, of: int, compression_level: int) -> None:
         self.folder, self._part, self._of = folder, part, of
         self._compression_level = compression_level
-        self._files: dict[str, TFRecordFile] = {}
-        self.blocks: dict[str, list[tuple[int, GzipBlock]]] = {}
+        self.files: dict[str, TFRecordFile] = {}
 
     def add(self, number: int, shards: Iterable[Shard]) -> None:
         """Add the examples of a block of titles."""
         for shard in shards:
             if len(shard.examples):
                 name = shard_name(shard.objective, shard.split, self._part, self._of)
-                block = self._file(name).add(shard.examples, shard.crc)
-                self.blocks[name].append((number, block))
+                self._file(name).add(shard.examples, shard.crc, number)
 
     def take(self, number: int, blocks: Mapping[str, GzipBlock]) -> None:
         """Add what an earlier run made of a block of titles, by the name of the file."""
         for name, block in blocks.items():
-            self._file(name).take(block)
-            self.blocks[name].append((number, block))
+            self._file(name).take(block, number)
 
     def write(self) -> dict[str, str]:
         """Write the files; return the checksum of each by its name."""
-        return {name: file.write() for name, file in self._files.items()}
+        return {name: file.write() for name, file in self.files.items()}
 
     def _file(self, name: str) -> TFRecordFile:
-        if name not in self._files:
-            self._files[name] = TFRecordFile(f"{self.folder}/{name}", self._compression_level)
-            self.blocks[name] = []
-        return self._files[name]
+        if name not in self.files:
+            self.files[name] = TFRecordFile(f"{self.folder}/{name}", self._compression_level)
+        return self.files[name]
 
 
 def frame(examples: pa.LargeBinaryArray, crc: np.ndarray | None = None) -> memoryview:
