@@ -137,9 +137,9 @@ def test_killed_at_ten_random_moments_and_run_again_is_as_if_run_once(
     tmp_path: Path, shelf: Shelf
 ) -> None:
     """What PostgreSQL cannot hold is among the rows: its dead letters are complete, and single."""
-    good = [product(f"p{n}", f"c{n % 7}", n / 20_000) for n in range(20_000) if n % 4000]
+    good = [product(f"p{n}", f"c{n % 7}", n / 40_000) for n in range(40_000) if n % 8000]
     bad = [product(f"p\0{n}") for n in range(5)]
-    folder = predict(tmp_path / "p", good[:9000] + bad + good[9000:])
+    folder = predict(tmp_path / "p", good[:18_000] + bad + good[18_000:])
     path = f"{HERE}{os.pathsep}{HERE.parent}{os.pathsep}{HERE.parents[1]}"
     command = [sys.executable, "-c", WRITE_IN_A_PROCESS, folder, shelf.url]
     chance, killed = random.Random(20_190_401), 0
@@ -156,9 +156,9 @@ def test_killed_at_ten_random_moments_and_run_again_is_as_if_run_once(
         if _written(shelf):
             assert (_written(shelf) + shelf.rows("labels_dead_letters")) % 500 == 0
     assert killed == 10
-    assert 0 < _written(shelf) < 19_995
+    assert 0 < _written(shelf) < 39_995
     figures = shelf.write(folder, batch_rows=777)
-    assert (figures["inserted"], figures["refused"]) == (19_995, 5)
+    assert (figures["inserted"], figures["refused"]) == (39_995, 5)
     with opened(shelf.url) as ledger:
         assert sorted(letter["payload"]["id"] for letter in dead_letters(ledger)) == [
             row["id"] for row in bad
