@@ -10,6 +10,7 @@ from configs.section import Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 _TITLES_ENOUGH, _TITLES_A_CLASS, _MOST_PASSES = 3000, 100, 16
+_MEMBERS, _TITLES_OF_ALL_MEMBERS = 4, 200_000
 _LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float16: a quarter of a gigabyte
 
 
@@ -17,13 +18,16 @@ class FitSettings(Section):
     """How long and in what steps any model is fitted; `patience` counts epochs without gain.
 
     `batch_size` is the most there may be in a step: a small catalogue gets smaller batches, so
-    that an epoch has some 250 steps. `epochs` may be null (see `epochs_of`).
+    that an epoch has some 250 steps. `epochs` may be null (see `epochs_of`). `members` is how many
+    networks are fitted, each from its own seed and in its own order, of which the export gives the
+    mean; it may be null (see `members_of`).
     """
 
     batch_size: Count = 512
     epochs: Count | None = 5
     patience: Count = 2
     learning_rate: Positive = 0.001
+    members: Annotated[int, Field(ge=1, le=64)] | None = 1
 
     @property
     def least_length(self) -> int:
@@ -37,6 +41,10 @@ class FitSettings(Section):
         """
         wanted = max(_TITLES_ENOUGH, _TITLES_A_CLASS * classes)
         return self.epochs or min(_MOST_PASSES, max(1, -(-wanted // titles)))
+
+    def members_of(self, titles: int) -> int:
+        """Return `members`; where null as many as see 200,000 titles in a pass, 4 at most."""
+        return self.members or min(_MEMBERS, max(1, _TITLES_OF_ALL_MEMBERS // titles))
 
 
 class CnnSettings(FitSettings):
@@ -181,8 +189,10 @@ class BagOfNgramsSettings(FitSettings):
 
     `learning_rate` is for the rows of the table, `dense_learning_rate` for the rest; the latter
     falls in a line to a twentieth over the run. One pass is best where a class has hundreds of
-    titles: `epochs` is null (see `FitSettings.epochs_of`). `embedding_width` is null as well (see
-    `width_of`). With `vectors` the mean of a title's word vectors stands beside the bag.
+    titles: `epochs` is null (see `FitSettings.epochs_of`). The fewer the titles, the more the mean
+    of several is better than one: `members` is null (see `FitSettings.members_of`). So is
+    `embedding_width` (see `width_of`). With `vectors` the mean of a title's word vectors stands
+    beside the bag.
 
     Each n-gram of training has a row of its own while `most_rows` suffice; beyond that those that
     occur once share rows, and memory grows no more. Null sets no bound.
@@ -190,6 +200,7 @@ class BagOfNgramsSettings(FitSettings):
 
     batch_size: Count = 2048
     epochs: Count | None = None
+    members: Annotated[int, Field(ge=1, le=64)] | None = None
     patience: Count = 3
     learning_rate: Positive = 0.3
     dense_learning_rate: Positive = 0.15

@@ -65,7 +65,9 @@ class TrainingSettings(Section):
     where `exclusive` answers, else `val_micro_f1`.
     `devices`: how many GPUs to use, 0 for all there are. `validation_rows`: how many titles of the
     valid part are scored after each epoch, 0 for all. `checkpoint_seconds`: how long at most is
-    lost when training is killed.
+    lost when training is killed. `shuffle_buffer`: how many titles are held to be drawn from at
+    random; null for all of a small catalogue, and for none of one whose shards are large: they are
+    in an order of chance.
     """
 
     model: ModelName = "bag_of_ngrams"
@@ -81,7 +83,7 @@ class TrainingSettings(Section):
     ordinal_scale: Positive = 1.0
     monitor: Literal["auto", "val_accuracy", "val_loss", "val_micro_f1"] = "auto"
     seed: Annotated[int, Field(ge=0)] = 1
-    shuffle_buffer: Annotated[int, Field(ge=0)] = 0
+    shuffle_buffer: Annotated[int, Field(ge=0)] | None = None
     validation_rows: Annotated[int, Field(ge=0)] = 50_000
     checkpoint_seconds: Positive = 300.0
     mixed_precision: bool = False

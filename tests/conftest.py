@@ -94,6 +94,7 @@ def tiny_settings() -> Settings:
         "training.shuffle_buffer=100",
         "models.bag_of_ngrams.batch_size=32",
         "models.bag_of_ngrams.epochs=3",
+        "models.bag_of_ngrams.members=1",
         "models.bag_of_ngrams.embedding_width=8",
         "models.bag_of_ngrams.hidden_units=8",
         "models.cnn.batch_size=32",

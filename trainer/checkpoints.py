@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from configs.errors import UsageError
 from pipelines import storage
+from trainer.models.constants import changing
 
 _LAST, _BEST = "last", "best-ckpt"
 
@@ -44,7 +45,8 @@ class Checkpoints:
     ) -> None:
         self.folder, self._fitted_on = folder, dict(fitted_on)
         self._variables = model.trainable_variables
-        self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
+        weights = [variable.value for variable in changing(model)]
+        self._checkpoint = tf.train.Checkpoint(weights=weights, optimizer=optimizer)
         self._saved_at = time.monotonic()
 
     @property
@@ -104,22 +106,33 @@ class Checkpoints:
         return self._checkpoint.read(f"{storage.fetched(self.folder)}/{tag}")
 
 
+def any_checkpoint(folder: str) -> bool:
+    """Tell whether in a folder, or in one below it, there is a state to go on from."""
+    return bool(_folders(folder))
+
+
 def check_checkpoint(folder: str, fitted_on: Mapping[str, str]) -> bool:
-    """Tell whether what a killed training left in a folder can be gone on from.
+    """Tell whether what a killed training left in a folder, and below it, can be gone on from.
 
     False where there is nothing, or where the examples have been made anew since: then it is of no
     use to anybody. Raises `UsageError` for one of another config, which somebody put there.
     """
-    document = _read(folder)
-    if document is None:
-        return False
-    found = document["fitted_on"]
-    if found.get("config") != fitted_on["config"]:
-        raise UsageError(
-            f"{folder}: the checkpoint is of another config ({found.get('config')}, now "
-            f"{fitted_on['config']}); move it away, or pass --force to begin anew"
-        )
-    return bool(found.get("examples") == fitted_on["examples"])
+    same = []
+    for place in _folders(folder):
+        found = (_read(place) or {})["fitted_on"]
+        if found.get("config") != fitted_on["config"]:
+            raise UsageError(
+                f"{place}: the checkpoint is of another config ({found.get('config')}, now "
+                f"{fitted_on['config']}); move it away, or pass --force to begin anew"
+            )
+        same.append(found.get("examples") == fitted_on["examples"])
+    return bool(same) and all(same)
+
+
+def _folders(folder: str) -> list[str]:
+    """Return the folders that hold a state: of several members each has its own."""
+    found = (info.path.rpartition("/") for info in storage.list_files(folder))
+    return [place for place, _, name in found if name == f"{_LAST}.json"]
 
 
 def _read(folder: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ LABELS = "labels"
 OTHER_NUMBER = "there are not as many examples as preprocessing counted"
 # Examples go through the readers in blocks: one by one costs more than inflating them.
 _BLOCK_ROWS = 64
+as_written = tf.autograph.experimental.do_not_convert  # nothing here has branches to rewrite
 _SPECS: dict[str, object] = {
     TITLE: tf.io.FixedLenFeature([], tf.string),
     TOKENS: tf.io.RaggedFeature(tf.int64),
@@ -91,11 +92,12 @@ def read_examples(
     paths = tf.data.Dataset.from_tensor_slices(storage.fetched_files(files))
     if shuffle is not None:
         paths = paths.shuffle(len(files), seed=shuffle[1])
+    at_once = min(4, len(files)) if shuffle is not None else 1
     blocks = paths.interleave(
-        lambda path: tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20).batch(_BLOCK_ROWS),
-        cycle_length=min(4, len(files)) if shuffle is not None else 1,
+        as_written(_blocks),
+        cycle_length=at_once,
         block_length=1,
-        num_parallel_calls=2 if shuffle is not None else 1,
+        num_parallel_calls=min(2, at_once),
         deterministic=True,
     )
     if shuffle is not None and shuffle[0]:
@@ -106,7 +108,8 @@ def read_examples(
     batches = batches.skip(skip)
     if features is not None:
         names = tuple(features)
-        batches = batches.map(lambda b: parse_examples(b, names, columns), num_parallel_calls=2)
+        parse = as_written(lambda batch: parse_examples(batch, names, columns))
+        batches = batches.map(parse, num_parallel_calls=2)
     return batches.prefetch(8).with_options(_as_set_here())
 
 
@@ -119,6 +122,10 @@ def _as_set_here() -> tf.data.Options:
     options = tf.data.Options()
     options.autotune.enabled = False
     return options
+
+
+def _blocks(path: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(path, "GZIP", buffer_size=1 << 20).batch(_BLOCK_ROWS)
 
 
 def _first(blocks: tf.data.Dataset, rows: int) -> tf.data.Dataset:
@@ -135,5 +142,5 @@ def _counted(batches: tf.data.Dataset, expected: int) -> tf.data.Dataset:
         with tf.control_dependencies([check]):
             return seen + rows, tf.identity(batch)
 
-    counted = batches.concatenate(end).scan(tf.constant(0, tf.int64), count)
-    return counted.filter(lambda batch: tf.size(batch) > 0)
+    counted = batches.concatenate(end).scan(tf.constant(0, tf.int64), as_written(count))
+    return counted.filter(as_written(lambda batch: tf.size(batch) > 0))

@@ -13,11 +13,11 @@ import tensorflow as tf
 from configs.errors import UsageError
 from trainer.checkpoints import Checkpoints
 from trainer.damage import naming_damage
-from trainer.objectives import Objective, figures
-from trainer.plan import FitPlan, Part
+from trainer.objectives import Objective
+from trainer.plan import FitPlan
+from trainer.validation import Sums, Validation, flat, named_figures, sums_by_objective
 
 _STEPS_AT_ONCE = 50
-Sums = dict[str, list[float]]
 
 
 class Fit:
@@ -38,13 +38,13 @@ class Fit:
         self.model, self.optimizer, self.plan, self.strategy = model, optimizer, plan, strategy
         self._checkpoints = Checkpoints(folder, model, optimizer, fitted_on)
         self._steps = self._traced_steps()
-        self._scores = tf.function(self._score, reduce_retracing=True, autograph=False)
+        self._validation = Validation(model, plan)
 
     def run(self, on_progress: Callable[[int], None]) -> list[dict[str, float]]:
         """Fit until the epochs or the patience end; the model is left at its best epoch.
 
         Returns the history: for each epoch `epoch`, and loss and accuracy on both parts (see
-        `_figures`). Raises `UsageError` where the loss is no longer a number, or a shard is
+        `named_figures`). Raises `UsageError` where the loss is no longer a number, or a shard is
         damaged; the last good checkpoint stays.
         """
         self.state = self._checkpoints.restore()
@@ -61,6 +61,10 @@ class Fit:
         """The epoch of the history at which `run` left the model."""
         return self.state.history[self.state.best_epoch]
 
+    def keep(self) -> None:
+        """Write where the fit ended, so that another process need not fit this again."""
+        self._save()
+
     def _out_of_patience(self) -> bool:
         stale = self.state.epoch - 1 - self.state.best_epoch
         return self.state.best_epoch >= 0 and stale >= self.plan.patience
@@ -71,7 +75,7 @@ class Fit:
         trained = [part.objective for part, _ in plan.mixture(state.epoch)]
         while state.step < plan.steps(state.epoch):
             steps = min(_STEPS_AT_ONCE, plan.steps(state.epoch) - state.step)
-            self._note(steps, _sums_by_objective(trained, self._steps(batches, steps, trained)))
+            self._note(steps, sums_by_objective(trained, self._steps(batches, steps, trained)))
             on_progress(steps * plan.batch_size)
             if self._checkpoints.age > plan.checkpoint_seconds:
                 self._save()
@@ -106,8 +110,12 @@ class Fit:
 
     def _end_epoch(self, trained: Sequence[Objective]) -> None:
         state, plan = self.state, self.plan
-        valid = self._validate(trained)
-        row = {"epoch": state.epoch + 1, **self._figures(trained, state.sums, valid)}
+        valid = {**state.sums, **self._validation.sums(trained)}  # without a valid part: training's
+        row = {
+            "epoch": state.epoch + 1,
+            **named_figures(plan, trained, state.sums),
+            **named_figures(plan, trained, valid, "val_"),
+        }
         losses = [value for name, value in row.items() if name.endswith("loss")]
         if not all(map(math.isfinite, losses)):
             self._stop("the loss on the valid part is no number at the end")
@@ -127,20 +135,6 @@ class Fit:
         if self.plan.watched.endswith("loss"):
             return value < self.state.best
         return value > self.state.best
-
-    def _figures(self, trained: Sequence[Objective], train: Sums, valid: Sums) -> dict[str, float]:
-        """Return an epoch's figures: `loss`, `accuracy`, `micro_f1`, and those with `val_`.
-
-        They are those of the objective that answers. Of another they are called after it:
-        `rule_based_loss`, `val_rule_based_loss`. An objective that was not trained has none.
-        """
-        found = {}
-        for before, sums in (("", train), ("val_", valid)):
-            for one in trained:
-                own = "" if one.name == self.plan.answers else f"{one.name}_"
-                for name, value in figures(one, sums[one.name]).items():
-                    found[f"{before}{own}{name}"] = value
-        return found
 
     def _batches(self, epoch: int, skip: int) -> Any:
         replicas = self.strategy.num_replicas_in_sync
@@ -182,26 +176,7 @@ class Fit:
             scaled = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, [v.value for v in variables]), variables)
-        return _flat(measured)
-
-    def _score(self, batch: tuple[Any, Any]) -> tf.Tensor:
-        features, targets = batch
-        logits = self.model(features, training=False)
-        return _flat(self.plan.heads.measure(logits, targets))
-
-    def _validate(self, trained: Sequence[Objective]) -> Sums:
-        """Return the sums on the valid part, or its first rows; without one those of training."""
-        return {
-            part.objective.name: self._sums_of(part)
-            if part.valid_files
-            else self.state.sums[part.objective.name]
-            for part in self.plan.parts
-            if part.objective in trained
-        }
-
-    def _sums_of(self, part: Part) -> list[float]:
-        found = [self._scores(batch).numpy() for batch in self.plan.validation(part)]
-        return list(np.sum(found, axis=0, dtype=np.float64))
+        return flat(measured)
 
 
 def _mean_loss(measured: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
@@ -210,13 +185,3 @@ def _mean_loss(measured: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
     for own in measured[1:]:
         loss, rows = loss + own[0], rows + own[1]
     return loss / tf.maximum(rows, 1.0)
-
-
-def _flat(measured: Sequence[Sequence[tf.Tensor]]) -> tf.Tensor:
-    return tf.stack([value for own in measured for value in own])
-
-
-def _sums_by_objective(objectives: Sequence[Objective], sums: np.ndarray) -> Sums:
-    ends = np.cumsum([len(one.measured) for one in objectives])
-    cut = np.split(sums.astype(np.float64), ends[:-1])
-    return {one.name: own.tolist() for one, own in zip(objectives, cut, strict=True)}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
 
 from configs.columns import ColumnFeature
 from configs.training import ObjectiveName
-from trainer.dataset import read_examples
+from trainer.dataset import as_written, read_examples
 from trainer.objectives import Heads, Objective
 
 Batch = tuple[Mapping[str, Any], Mapping[str, Any]]
 _VALIDATION_BATCH = 4096
-_as_written = tf.autograph.experimental.do_not_convert  # nothing here has branches to rewrite
 _SEEDS_APART = 1009  # the two objectives hold the same titles: not in the same order
+_MEMBERS_APART = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class FitPlan:
     checkpoint_seconds: float
     xla: bool
     columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
+    _valid: dict[str, tf.data.Dataset] = field(default_factory=dict, compare=False)
+
+    def of_member(self, number: int) -> FitPlan:
+        """Return the plan of one of several members: the same, in another order; 0 has this one."""
+        return replace(self, seed=self.seed + number * _MEMBERS_APART)
 
     def mixture(self, epoch: int) -> list[tuple[Part, int]]:
         """Return the parts that an epoch trains, and how many rows of each a batch holds."""
@@ -104,11 +109,20 @@ class FitPlan:
         ]
         parts = [part for part, _ in self.mixture(epoch)]
         examples = found[0] if len(found) == 1 else tf.data.Dataset.zip(tuple(found))
-        batches = examples.map(_as_written(lambda *batch: self._joined(parts, batch)))
+        batches = examples.map(as_written(lambda *batch: self._joined(parts, batch)))
         return (batches if replicas == 1 else batches.repeat()).prefetch(4)
 
     def validation(self, part: Part) -> tf.data.Dataset:
-        """Return the batches of a part's valid titles, or of the first of them."""
+        """Return the batches of a part's valid titles, or of the first of them.
+
+        Made once for all epochs and members: for few titles that takes longer than scoring them.
+        """
+        name = part.objective.name
+        if name not in self._valid:
+            self._valid[name] = self._read_valid(part)
+        return self._valid[name]
+
+    def _read_valid(self, part: Part) -> tf.data.Dataset:
         examples = read_examples(
             part.valid_files,
             (*self.features, *part.objective.features),
@@ -117,7 +131,7 @@ class FitPlan:
             rows=self.validation_rows,
             holds=part.valid_rows,
         )
-        return examples.map(_as_written(lambda batch: self._joined([part], [batch])))
+        return examples.map(as_written(lambda batch: self._joined([part], [batch])))
 
     def _joined(self, parts: Sequence[Part], batches: Sequence[Mapping[str, Any]]) -> Batch:
         """Put the rows of the parts below each other; each part keeps targets of its own."""

@@ -27,15 +27,17 @@ from trainer.vocabulary import KnownWords, read_known_words, read_ngram_vectors
 from transforms.categories import Taxonomy
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
+_SHUFFLED_WHOLE = 50_000  # as many examples in memory, or fewer, are shuffled as one
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A family, and what it is to be fitted on."""
+    """A family, and what it is to be fitted on, by how many `members`."""
 
     family: Family
     taxonomy: Taxonomy
     plan: FitPlan
+    members: int
     shape: DataShape
     words: KnownWords
 
@@ -97,13 +99,19 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         first=joint.first,
         pretrain_epochs=_pretrain_epochs(training, epochs),
         seed=training.seed,
-        shuffle_buffer=training.shuffle_buffer,
+        shuffle_buffer=_shuffle_buffer(training, rows),
         validation_rows=training.validation_rows,
         checkpoint_seconds=training.checkpoint_seconds,
         xla=training.xla,
         columns=columns,
     )
-    return Setup(family, taxonomy, plan, shape, words)
+    return Setup(family, taxonomy, plan, hyper.members_of(rows), shape, words)
+
+
+def _shuffle_buffer(training: TrainingSettings, rows: int) -> int:
+    if training.shuffle_buffer is not None:
+        return training.shuffle_buffer
+    return rows if rows <= _SHUFFLED_WHOLE else 0
 
 
 def _check_abilities(settings: Settings, family: Family) -> None:

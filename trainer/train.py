@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,13 @@ from pipelines import storage
 from pipelines.made_with import check_made_with
 from pipelines.progress import counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
-from trainer.checkpoints import check_checkpoint
+from trainer.checkpoints import any_checkpoint, check_checkpoint
 from trainer.columns import columns_seen, described
 from trainer.dataset import TOKENS
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit
 from trainer.heads import levels_above
+from trainer.members import History, MeanOfMembers, figures_of, mean_history
 from trainer.setup import Cuts, Setup, built, hyper_parameters, set_up
 from trainer.vocabulary import vectors_fingerprint
 
@@ -85,7 +86,7 @@ def _go_on_or_forget(folder: str, fitted_on: Mapping[str, str], force: bool) -> 
     """Remove what a killed training left, if the examples were made anew since, or by force."""
     if not force and check_checkpoint(folder, fitted_on):
         return
-    if not force and storage.exists(f"{folder}/last.json"):
+    if not force and any_checkpoint(folder):
         sys.stderr.write(
             f"aisle train: {folder}: the checkpoint is of other examples, forgotten; "
             "training begins anew\n"
@@ -133,22 +134,49 @@ def fit_model(
     `cuts` may say which shards, in place of the run's own two parts.
     """
     setup = set_up(settings, artifacts, cuts)
-    strategy = _strategy(settings.training.devices)
-    keras.utils.set_random_seed(settings.training.seed)
-    keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
     started = time.perf_counter()
+    total = setup.plan.all_steps * setup.plan.batch_size * setup.members
+    with counting(title, "titles", total) as progress:
+        fits = [
+            _fit_member(setup, settings, number, checkpoints, fitted_on, progress)
+            for number in range(setup.members)
+        ]
+    model, best, history = fits[0]
+    if len(fits) > 1:
+        model = MeanOfMembers([model for model, _, _ in fits])
+        best = figures_of(model, setup.plan, [best for _, best, _ in fits])
+        history = mean_history([history for _, _, history in fits])
+    return Fitted(model, setup, best, history, time.perf_counter() - started)
+
+
+def _fit_member(
+    setup: Setup,
+    settings: Settings,
+    number: int,
+    checkpoints: str,
+    fitted_on: Mapping[str, str],
+    on_progress: Callable[[int], None],
+) -> tuple[keras.Model, dict[str, float], History]:
+    """Return one of the members at its best epoch, the figures of that epoch, and its history.
+
+    One that an earlier process finished is only read again.
+    """
+    plan, strategy = setup.plan.of_member(number), _strategy(settings.training.devices)
+    keras.utils.set_random_seed(settings.training.seed + number)
+    keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
     with strategy.scope():
         model = built(setup, settings)
-        optimizer = setup.family.optimizer(hyper_parameters(settings), setup.plan.all_steps)
+        optimizer = setup.family.optimizer(hyper_parameters(settings), plan.all_steps)
         if keras.mixed_precision.global_policy().name == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
     keras.mixed_precision.set_global_policy("float32")  # the layers have theirs; others get none
-    total = setup.plan.all_steps * setup.plan.batch_size
-    with counting(title, "titles", total) as progress:
-        fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, fitted_on)
-        history = fit.run(progress)
-    return Fitted(model, setup, fit.best, history, time.perf_counter() - started)
+    folder = f"{checkpoints}/member-{number}" if number else checkpoints
+    fit = Fit(model, optimizer, plan, folder, strategy, fitted_on)
+    history = fit.run(on_progress)
+    if number < setup.members - 1:
+        fit.keep()
+    return model, fit.best, history
 
 
 def _train(
@@ -160,6 +188,7 @@ def _train(
     figures = {
         "model": hparams_id(settings),
         "parameters": fitted.parameters,
+        "members": setup.members,
         "classes": setup.shape.classes,
         "fit_seconds": round(fitted.seconds, 3),
         **{name: value for name, value in fitted.best.items() if name.startswith("val_")},

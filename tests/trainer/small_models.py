@@ -34,6 +34,7 @@ _SIZES: dict[str, object] = {
     "wide_buckets": 30,
     "batch_size": 32,
     "epochs": 2,
+    "members": 1,
     "patience": 2,
 }
 

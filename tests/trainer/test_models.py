@@ -11,6 +11,7 @@ from small_models import seen_ngrams
 from configs.models import BagOfNgramsSettings, CnnSettings
 from trainer.models import FAMILIES
 from trainer.models.bag_of_ngrams import WeightedBag, distinct_ngrams
+from trainer.models.constants import constant
 from trainer.models.family import DataShape, Family
 from trainer.optimizers import RowWiseAdagrad
 
@@ -42,7 +43,7 @@ def of_batch(*rows: list[int]) -> dict[str, tf.Tensor]:
 def test_a_bag_is_the_weighted_mean_of_its_rows() -> None:
     """Buckets 0 to 4 have the rows 1 to 5; bucket 5 was never seen, and is passed over."""
     row_of = np.array([1, 2, 3, 4, 5, 0], np.int32)
-    bag = WeightedBag(row_of, 2, "bag")
+    bag = WeightedBag(constant(row_of, "row"), 6, 2, "bag")
     bag(of_batch([0]))
     table = np.arange(12, dtype=np.float32).reshape(6, 2)
     weight = np.array([[7.0], [0.0], [1.0], [-1.0], [2.0], [0.0]], np.float32)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from configs.models import BagOfNgramsSettings
-from trainer.models.constants import add_constant
+from trainer.models.constants import constant
 from trainer.models.family import DataShape, Family, Features
 from trainer.models.vector_mean import VectorMean
 from trainer.optimizers import RowWiseAdagrad
@@ -28,19 +27,17 @@ _SCALE = 1024.0  # float16 has no number for many a slope of a mean over thousan
 class WeightedBag(layers.Layer):
     """The weighted mean of embeddings: the n-grams of `distinct_ngrams` to [batch, width].
 
-    `rows` int32 [buckets] gives the row of each bucket; row 0 is for n-grams that training never
-    saw, and weighs nothing. The table is float16: it is nearly all of the model, and half of it is
-    as accurate.
+    `row_of` int32 [buckets] gives the row of each bucket, one of `size`; row 0 is for n-grams that
+    training never saw, and weighs nothing. The table is float16: it is nearly all of the model, and
+    half of it is as accurate.
     """
 
-    def __init__(self, rows: np.ndarray, width: int, name: str) -> None:
+    def __init__(self, row_of: keras.Variable, size: int, width: int, name: str) -> None:
         super().__init__(dtype="float32", name=name)
-        self.width, self._rows = width, rows
+        self.row_of, self.size, self.width = row_of, size, width
 
     def build(self, _: object) -> None:
-        size = _rows_used(self._rows)
-        self.row_of = add_constant(self, self._rows, "row")
-        del self._rows  # 64 MiB
+        size = self.size
         self.table = self.add_weight(
             shape=(size, self.width),
             dtype="float16",
@@ -65,9 +62,16 @@ class WeightedBag(layers.Layer):
         return total[:, :-1] / (total[:, -1:] + _NO_WEIGHT)
 
 
-def _rows_used(rows: np.ndarray) -> int:
-    """Return how many rows a table needs for the rows of these buckets, row 0 among them."""
-    return int(rows.max(initial=0)) + 1
+def _row_of(settings: BagOfNgramsSettings, shape: DataShape) -> tuple[keras.Variable, int]:
+    """Return the row of each bucket, int32 [buckets], and how many rows there are, row 0 included.
+
+    The rows are 64 MiB: several members have them in common.
+    """
+    name = f"row of at most {settings.most_rows}"
+    if name not in shape.constants:
+        shape.constants[name] = constant(shape.ngrams.rows(settings.most_rows), "row")
+    row_of = shape.constants[name]
+    return row_of, int(tf.reduce_max(row_of.value)) + 1
 
 
 @tf.custom_gradient
@@ -95,8 +99,8 @@ class BagOfNgrams(keras.Model):
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
-        rows = shape.ngrams.rows(settings.most_rows)
-        self.bag = WeightedBag(rows, settings.width_of(shape.classes, _rows_used(rows)), "bag")
+        row_of, size = _row_of(settings, shape)
+        self.bag = WeightedBag(row_of, size, settings.width_of(shape.classes, size), "bag")
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")

@@ -22,7 +22,9 @@ class DataShape:
 
     `ngrams` are the hashed n-grams that occur in training.
     `vectors` are the pre-trained ones of the vocabulary's words, `ngram_vectors` those of hashed
-    words, where the model asks for some; `columns` what it sees beside the title.
+    words, where the model asks for some; `columns` what it sees beside the title. `constants` are
+    variables that all models of this shape share, by name: those are large, and training leaves
+    them alone.
     """
 
     classes: int
@@ -32,6 +34,7 @@ class DataShape:
     vectors: WordVectors | None = None
     ngram_vectors: WordVectors | None = None
     columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
+    constants: dict[str, keras.Variable] = field(default_factory=dict, compare=False)
 
     @property
     def ngram_buckets(self) -> int:
