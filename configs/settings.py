@@ -43,8 +43,13 @@ def _shards(size: int, least: int, at_most: int) -> int:
 
 
 class TextSettings(Section):
-    """Cleaning: lower case, then `replace` (RE2 patterns), trim, single letters, spaces."""
+    """Cleaning: lower case, then `replace` (RE2 patterns), trim, single letters, spaces.
 
+    `normalize`: before all that each character is written in one form, where Unicode has several: a
+    letter and its accent, wide and narrow ones of Chinese and Japanese, joined or bold letters.
+    """
+
+    normalize: bool = True
     lower_case: bool = True
     replace: list[Replacement] = Field(
         default_factory=lambda: [
@@ -65,8 +70,9 @@ class TextSettings(Section):
 class TokenSettings(Section):
     """Token ids: 0 pads, 1 is any token outside the vocabulary, the rest by falling frequency.
 
-    Before the text is split at white space, what matches the RE2 pattern `strip` is removed, and
-    what matches `separate` becomes a space: whatever is no letter, digit or mark in any script.
+    Before the text is split at white space, what matches the RE2 pattern `strip` is removed
+    (apostrophes, and what is not seen: soft hyphens, joiners, marks of direction), and what matches
+    `separate` becomes a space: whatever is no letter, digit or mark in any script.
 
     `vocabulary` is a file with a token a line, as an earlier run has it in
     `transform_fn/transform_fn/assets/tokens`: its tokens keep their ids, whatever is frequent now.
@@ -75,7 +81,7 @@ class TokenSettings(Section):
     vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
     vocabulary: Annotated[str, Field(min_length=1)] | None = None
     length: Count = 31
-    strip: Pattern = "['\u2019`]"
+    strip: Pattern = "['\u2019`\u00ad\u200c-\u200f\u2060\ufeff]"
     separate: Pattern = r"[^\pL\pN\pM ]+"
 
 

@@ -6,6 +6,7 @@ data (`configs/categories.py`, `CategorySettings`); no name of a catalogue stand
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,9 +31,10 @@ def category_of_file(
     """Return the category that a file's path says, after the renames in their order.
 
     `women/amazon_women-fashion_watches_wrist.csv` gives `women-fashion_watches_wrist`, its
-    `folders` give `women`. Only the last ending goes: `No. 5.csv` is `No. 5`.
+    `folders` give `women`. Only the last ending goes: `No. 5.csv` is `No. 5`. Accents that a file
+    system keeps apart from their letters are joined with them (Unicode's NFC).
     """
-    *folders, name = path.split("/")
+    *folders, name = unicodedata.normalize("NFC", path).split("/")
     stem = name.rpartition(".")[0] if "." in name else name
     parts = {"file_name": [stem], "folders": folders, "path": [*folders, stem]}[source]
     said = separator.join(parts)

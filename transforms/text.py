@@ -6,10 +6,12 @@ Each takes a string tensor of shape [batch] (UTF-8) and can be traced into a gra
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from transforms.characters import one_form
 from transforms.text_keys import KEY_BITS
 
 # What Python's `\s` and `str.strip` take for white space; RE2's own `\s` is ASCII only.
@@ -26,6 +28,9 @@ _SINGLE_LETTER = r"(^|[^\pL\pN_])[a-zA-Z]($|[^\pL\pN_])"
 _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
 
 
+# Without a language nobody knows what `I` is in small letters: the four letters are one.
+_TURKISH_I = "i\u0307|\u0131"
+
 _MULTIPLIER = 0x5851F42D4C957F2D  # Knuth's MMIX linear congruential multiplier
 _CHARACTER = 0x1E3779B97F4A7C15  # odd; spreads code points, which are small, over 64 bits
 _HALF = 32
@@ -34,6 +39,7 @@ _HALF = 32
 def clean_title(
     title: tf.Tensor,
     *,
+    normalize: bool,
     lower_case: bool,
     replace: Sequence[tuple[str, str]],
     drop_single_letters: bool,
@@ -41,9 +47,13 @@ def clean_title(
     """Clean titles [batch] -> [batch], in the order of the course notebook.
 
     `"Sony 49""-Class | A TV"` read as `Sony 49"-Class | A TV` gives `sony 49 class tv`.
-    `replace` holds pairs of an RE2 pattern and what stands for it.
+    `normalize` writes characters in one form before (`transforms.characters`). `replace` holds
+    pairs of an RE2 pattern and what stands for it.
     """
-    text = lower(title) if lower_case else title
+    text = tf.strings.lower(title) if lower_case else title
+    if normalize or lower_case:  # only rows beyond ASCII pay for Unicode's rules
+        further = functools.partial(_in_unicode, normalize=normalize, lower_case=lower_case)
+        text = _in_rows(_beyond_ascii(text), further, text)
     for pattern, replacement in replace:
         text = tf.strings.regex_replace(text, pattern, replacement)
     text = trim(text)
@@ -59,10 +69,14 @@ def trim(text: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(text, _EDGES, "")
 
 
-def lower(text: tf.Tensor) -> tf.Tensor:
-    """Lower-case UTF-8 text [batch]; only rows beyond ASCII pay for Unicode's rules."""
-    text = tf.strings.lower(text)
-    return _in_rows(_beyond_ascii(text), lambda t: tf.strings.lower(t, encoding="utf-8"), text)
+def _in_unicode(text: tf.Tensor, *, normalize: bool, lower_case: bool) -> tf.Tensor:
+    if normalize:
+        text = one_form(text)
+    if lower_case:
+        text = tf.strings.lower(text, encoding="utf-8")
+    if normalize and lower_case:
+        text = tf.strings.regex_replace(text, _TURKISH_I, "i")
+    return text
 
 
 def _in_rows(

@@ -53,6 +53,7 @@ def levels(name: str) -> tuple[str | None, ...]:
         ("amazon_baby_no. 5.csv", "baby_no. 5"),
         ("amazon_baby_toys", "baby_toys"),
         ("amazon_.csv", ""),
+        ("amazon_be\u0301be\u0301_toys.csv", "b\u00e9b\u00e9_toys"),
     ],
 )
 def test_a_file_name_says_its_category_by_the_rules_of_the_config(name: str, expected: str) -> None:

@@ -59,8 +59,8 @@ def notebook(title: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def cleaned(titles: list[str]) -> list[str]:
-    found = cleaning_of(TextSettings())(tf.constant(titles, tf.string))
+def cleaned(titles: list[str], *, normalize: bool = False) -> list[str]:
+    found = cleaning_of(TextSettings(normalize=normalize))(tf.constant(titles, tf.string))
     return [text.decode() for text in found.numpy()]
 
 
@@ -92,20 +92,46 @@ def test_any_character_of_the_basic_plane_is_cleaned_as_the_notebook_does() -> N
 
 def test_single_letters_and_capitals_stay_where_the_settings_say_so() -> None:
     found = clean_title(
-        tf.constant(["A  B-É"]), lower_case=False, replace=[("-", "+")], drop_single_letters=False
+        tf.constant(["A  B-É İI"]),
+        normalize=True,
+        lower_case=False,
+        replace=[("-", "+")],
+        drop_single_letters=False,
     )
-    assert found.numpy()[0].decode() == "A B+É"
+    assert found.numpy()[0].decode() == "A B+É İI"
 
 
 def test_replacements_are_made_in_their_order() -> None:
-    rules = {"lower_case": True, "drop_single_letters": False}
+    rules = {"normalize": True, "lower_case": True, "drop_single_letters": False}
     found = clean_title(tf.constant(["xx"]), replace=[("x", "y"), ("yy", "done")], **rules)
     assert found.numpy().tolist() == [b"done"]
 
 
+def test_capitals_and_accents_apart_give_the_same_title() -> None:
+    """As a Turkish, a Japanese and a Vietnamese shop write one product in several ways."""
+    ways = [
+        ["KIRMIZI İPEK", "kırmızı ipek", "Kirmizi İpek", "KIRMIZI İPEK"],
+        ["ｶﾞﾗｽ ＴＶ　ｽﾀﾝﾄﾞ", "ガラス tv スタンド", "ガラス TV スタンド"],
+        ["Bàn Ủi", "bàn ủi", "BÀN ỦI"],
+        ["Café FILTER", "café ﬁlter", "𝐂𝐚𝐟𝐞́ 𝙁𝙞𝙡𝙩𝙚𝙧"],
+    ]
+    for titles in ways:
+        texts = set(cleaned(titles, normalize=True))
+        assert len(texts) == 1
+        assert not any(unicodedata.combining(c) for c in texts.pop())
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_plain_titles_are_the_same_with_and_without_forms(normalize: bool) -> None:
+    titles = ['Sony 49" TV', "é ™ ㎡ ½ m²", "서울 시계", "ไทย น้ำ", "हिन्दी", "שָׁלוֹם"]
+    assert cleaned(titles, normalize=normalize) == [notebook(title) for title in titles]
+
+
 def test_cleaning_a_clean_title_again_changes_nothing_of_its_words() -> None:
-    once = cleaned(TRICKY)
-    assert [text.split() for text in cleaned(once)] == [text.split() for text in once]
+    for normalize in (False, True):
+        once = cleaned(TRICKY, normalize=normalize)
+        again = cleaned(once, normalize=normalize)
+        assert [text.split() for text in again] == [text.split() for text in once]
 
 
 def test_punctuation_parts_words_but_an_apostrophe_does_not() -> None:
@@ -114,6 +140,16 @@ def test_punctuation_parts_words_but_an_apostrophe_does_not() -> None:
         ["mens", "t", "v", "new"],
         ["x"],
     ]
+
+
+def test_what_is_not_seen_parts_no_word_but_a_place_to_break_does() -> None:
+    assert tokens_of("staub\u00adsauger", "\ufeffwell\u2060being", "\u200fשעון", "ไ\u200bท") == [
+        ["staubsauger"],
+        ["wellbeing"],
+        ["שעון"],
+        ["ไ", "ท"],
+    ]
+    assert tokens_of("می\u200cشود") == tokens_of("میشود")
 
 
 def test_scripts_without_spaces_are_cut_into_characters() -> None:

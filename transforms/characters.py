@@ -1,0 +1,168 @@
+"""Forms of a character that mean the same, written as one: TensorFlow operations on UTF-8 text.
+
+Feeds write the same letter in several ways: accents apart from their letter (files of a Mac), Latin
+letters as wide as Chinese ones and katakana half as wide (Japanese shops), letters joined or in the
+shapes of Arabic print, bold letters of the mathematicians' alphabets (sellers who want to be seen).
+What becomes of them is Unicode's NFC (https://www.unicode.org/reports/tr15/), and of the forms that
+`_FORMS` names also NFKC. Not of others: `㎡` is no `m2` to a shop, `™` no `tm`.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+_FORMS = {"<wide>", "<narrow>", "<font>", "<initial>", "<medial>", "<final>", "<isolated>"}
+_LIGATURES = range(0xFB00, 0xFB18)  # Latin and Armenian ones, `<compat>` as much else
+_PLANES = (*range(0x80, 0x20000), *range(0x2F800, 0x2FA20))  # outside nothing has parts
+_MARKS_AT_MOST = 3  # on one letter: Greek has three, Vietnamese two
+_FIRST = 1 << 32  # what the first character of a pair counts
+# Korean syllables are reckoned, not looked up: section 3.12 of the Unicode standard.
+_SYLLABLES, _LEADS, _VOWELS, _TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
+_LEAD_COUNT, _VOWEL_COUNT, _TRAIL_COUNT = 19, 21, 28
+
+
+def one_form(text: tf.Tensor) -> tf.Tensor:
+    """Write each character of texts [batch] in one form; only rows that have others pay for it.
+
+    `ﬁ` gives `fi`, the two of `ｶﾞ` give `ガ`, `e` and an accent behind it `é`.
+    """
+    places = tf.where(tf.strings.regex_full_match(text, _pattern()))
+    changed = _in_one_form(tf.gather_nd(text, places))
+    return tf.tensor_scatter_nd_update(text, places, changed)
+
+
+def _in_one_form(text: tf.Tensor) -> tf.Tensor:
+    points = _replaced(tf.strings.unicode_decode(text, "UTF-8"))
+    for _ in range(_MARKS_AT_MOST):
+        points = _composed(points)
+    return tf.strings.unicode_encode(points, "UTF-8")
+
+
+def _replaced(points: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Write what other characters stand for in the place of each, int32 [batch, (n)]."""
+    tables, flat = _tables(), points.values
+    place, known = _found(flat, tables.single)
+    choices = tf.concat(
+        [
+            tf.RaggedTensor.from_row_lengths(tables.instead, tables.lengths),
+            tf.RaggedTensor.from_uniform_row_length(flat, 1),
+        ],
+        axis=0,
+    )
+    own = len(tables.single) + tf.range(tf.size(flat))
+    written = tf.gather(choices, tf.where(known, place, own))
+    return points.with_values(written).merge_dims(1, 2)
+
+
+def _composed(points: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Join each character with a mark right behind it, int32 [batch, (n)], where there is such."""
+    tables, flat, row = _tables(), points.values, points.value_rowids()
+    first, second = flat[:-1], flat[1:]
+    pair = tf.cast(first, tf.int64) * _FIRST + tf.cast(second, tf.int64)
+    place, known = _found(pair, tables.pair)
+    joined = tf.where(known, tf.gather(tables.joined, place), first)
+    for korean, syllable in (_lead_and_vowel(first, second), _syllable_and_trail(first, second)):
+        joined, known = tf.where(korean, syllable, joined), known | korean
+    known &= row[:-1] == row[1:]
+    none = tf.zeros([tf.minimum(1, tf.size(flat))], tf.bool)
+    taken = tf.concat([none, known], axis=0)
+    values = tf.where(
+        tf.concat([known, none], axis=0), tf.concat([joined, flat[-1:]], axis=0), flat
+    )
+    return tf.ragged.boolean_mask(points.with_values(values), points.with_values(~taken))
+
+
+def _lead_and_vowel(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    lead, vowel = first - _LEADS, second - _VOWELS
+    syllable = _SYLLABLES + (lead * _VOWEL_COUNT + vowel) * _TRAIL_COUNT
+    return _within(lead, 0, _LEAD_COUNT) & _within(vowel, 0, _VOWEL_COUNT), syllable
+
+
+def _syllable_and_trail(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    syllable, trail = first - _SYLLABLES, second - _TRAILS
+    open_ones = _within(syllable, 0, _LEAD_COUNT * _VOWEL_COUNT * _TRAIL_COUNT)
+    open_ones &= tf.math.floormod(syllable, _TRAIL_COUNT) == 0
+    return open_ones & _within(trail, 1, _TRAIL_COUNT), first + trail
+
+
+def _within(number: tf.Tensor, least: int, end: int) -> tf.Tensor:
+    return (number >= least) & (number < end)
+
+
+def _found(values: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return where each value stands in the sorted keys, int32 [n], and whether it does."""
+    place = tf.minimum(tf.searchsorted(keys, values), len(keys) - 1)
+    return place, tf.gather(keys, place) == values
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Characters `single`, sorted, of which each has the next of `lengths` of those in `instead`.
+
+    And `pair`, sorted, of which each is one of `joined`.
+    """
+
+    single: np.ndarray
+    instead: np.ndarray
+    lengths: np.ndarray
+    pair: np.ndarray
+    joined: np.ndarray
+
+
+@functools.cache
+def _tables() -> _Tables:
+    singles, pairs = {}, {}
+    for character in filter(unicodedata.decomposition, map(chr, _PLANES)):
+        instead = _instead_of(character)
+        if instead != character:
+            singles[ord(character)] = instead
+        elif len(parts := _parts(character)) == 2:
+            pairs[ord(parts[0]) * _FIRST + ord(parts[1])] = ord(character)
+    in_order = sorted(pairs)
+    return _Tables(
+        np.array(list(singles), np.int32),
+        np.array([ord(c) for text in singles.values() for c in text], np.int32),
+        np.array([len(text) for text in singles.values()], np.int64),
+        np.array(in_order, np.int64),
+        np.array([pairs[pair] for pair in in_order], np.int32),
+    )
+
+
+def _instead_of(character: str) -> str:
+    form = unicodedata.decomposition(character).partition(" ")[0]
+    if form in _FORMS or ord(character) in _LIGATURES:
+        return unicodedata.normalize("NFKC", character)
+    return unicodedata.normalize("NFC", character)
+
+
+def _parts(character: str) -> str:
+    """Return the two characters of which one is composed; nothing for one that is not."""
+    found = unicodedata.decomposition(character)
+    return "" if found.startswith("<") else "".join(chr(int(p, 16)) for p in found.split())
+
+
+@functools.cache
+def _pattern() -> str:
+    """Return the RE2 pattern of texts in which something may change."""
+    tables = _tables()
+    behind = {int(pair) % _FIRST for pair in tables.pair}
+    behind |= {_VOWELS + n for n in range(_VOWEL_COUNT)} | {
+        _TRAILS + n for n in range(_TRAIL_COUNT)
+    }
+    ranges = _ranges(behind | set(map(int, tables.single)))
+    inside = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in ranges)
+    return f"(?s).*[{inside}].*"
+
+
+def _ranges(points: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the runs of these numbers, first and last of each."""
+    ordered = np.array(sorted(points))
+    breaks = np.flatnonzero(np.diff(ordered) > 1)
+    first, last = np.append(0, breaks + 1), np.append(breaks, len(ordered) - 1)
+    return list(zip(ordered[first].tolist(), ordered[last].tolist(), strict=True))
