@@ -30,6 +30,7 @@ from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
 
+_CHARACTER_SIZES, _SMALL_INPUT = (3, 4, 5), 2 << 20
 _LEAST_SHARDS, _MOST_SHARDS = 32, 100_000
 _SHARD_BYTES = 10 << 20  # of input; a step holds a few times fifty that of each shard in work
 _RECORD_BYTES = 100
@@ -88,12 +89,20 @@ class TokenSettings(Section):
 class NgramSettings(Section):
     """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept.
 
-    `character_sizes` adds those of the characters of each word, its edges among them.
+    `character_sizes` adds those of the characters of each word, its edges among them; none: 3 to 5
+    for an input of up to 2 MiB, and no size for a larger one.
     """
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
-    character_sizes: list[Annotated[int, Field(ge=2, le=8)]] = Field(default_factory=list)
+    character_sizes: list[Annotated[int, Field(ge=2, le=8)]] | None = None
     buckets: Annotated[int, Field(ge=2, le=1 << 26)] = 16_777_216
+
+    def of_input(self, size: int) -> NgramSettings:
+        """Return the settings for an input of so many bytes, with nothing left open."""
+        if self.character_sizes is not None:
+            return self
+        chosen = _CHARACTER_SIZES if size <= _SMALL_INPUT else ()
+        return self.model_copy(update={"character_sizes": list(chosen)})
 
 
 class FeatureSettings(Section):
@@ -162,9 +171,11 @@ class PreprocessSettings(Section):
         """
         if self.num_shards is not None:
             return self.num_shards
-        if self.rows is not None:
-            size = min(size, self.rows * _RECORD_BYTES)
-        return _shards(size, _LEAST_SHARDS, _SHARD_BYTES)
+        return _shards(self.taken_of(size), _LEAST_SHARDS, _SHARD_BYTES)
+
+    def taken_of(self, size: int) -> int:
+        """Return about how many bytes are taken of an input of so many."""
+        return size if self.rows is None else min(size, self.rows * _RECORD_BYTES)
 
     def batch_rows_of(self, shards: int) -> int:
         """Return how many rows to put into a batch that is cut into so many shards."""
@@ -240,6 +251,12 @@ class Settings(Section):
     pipeline: RunnerSettings = RunnerSettings()
     promotion: PromotionSettings = PromotionSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+
+    def of_input(self, size: int) -> Settings:
+        """Return the settings for an input of so many bytes: the n-grams follow from it."""
+        ngrams = self.features.ngrams.of_input(self.preprocess.taken_of(size))
+        features = self.features.model_copy(update={"ngrams": ngrams})
+        return self.model_copy(update={"features": features})
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:

@@ -100,7 +100,7 @@ def preprocessing_fn_of(settings: Settings) -> Callable[..., dict[str, Any]]:
         strip=features.tokens.strip,
         separate=features.tokens.separate,
         sizes=features.ngrams.sizes,
-        character_sizes=features.ngrams.character_sizes,
+        character_sizes=features.ngrams.character_sizes or (),
         buckets=features.ngrams.buckets,
         columns=features.columns,
         clean=cleaning_of(settings.text),

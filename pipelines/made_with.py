@@ -45,6 +45,14 @@ def check_made_with(settings: Settings, artifacts: RunArtifacts) -> None:
         )
 
 
+def made_character_sizes(artifacts: RunArtifacts) -> list[int]:
+    """Return the sizes of the n-grams of characters that a run's examples have."""
+    path = f"{artifacts.stats}/{MADE_WITH}"
+    made = json.loads(storage.read_bytes(path)) if storage.exists(path) else {}
+    found: list[int] = made.get("features", {}).get("ngrams", {}).get("character_sizes") or []
+    return found
+
+
 def _meaning(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json", include=_MEANING)
 
@@ -54,10 +62,11 @@ def _differences(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yield the dotted keys at which two mappings differ; what only one of them has is no matter.
 
-    A setting that did not exist when the examples were made cannot have shaped them.
+    A setting that did not exist when the examples were made cannot have shaped them, and one that
+    is left open (null) was decided then.
     """
     for key in before.keys() & now.keys():
-        if before[key] == now[key]:
+        if before[key] == now[key] or now[key] is None:
             continue
         if isinstance(before[key], dict) and before[key].keys() == now[key].keys():
             yield from _differences(before[key], now[key], f"{prefix}{key}.")

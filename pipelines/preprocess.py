@@ -22,8 +22,8 @@ from pipelines.vocabulary import check_vocabulary, token_shape
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-# Takes files, shards, the work folder and the log.
-_Make = Callable[[Sequence[CategoryFile], int, str, ProgressLog], None]
+# Takes the settings for the input, its files, shards, the work folder and the log.
+_Make = Callable[[Settings, Sequence[CategoryFile], int, str, ProgressLog], None]
 
 
 def preprocess(
@@ -41,7 +41,7 @@ def preprocess(
     check_vocabulary(settings.features.tokens)
     make, here = _way(settings, artifacts, input_root, beam_arguments)
     files, input_fingerprint, size = find_category_files(input_root, settings)
-    shards = settings.preprocess.shards_of(size)
+    shards, sized = settings.preprocess.shards_of(size), settings.of_input(size)
     folders = {
         "tfrecords": artifacts.tfrecords,
         "transform_fn": artifacts.transform_fn,
@@ -54,9 +54,9 @@ def preprocess(
         cleaned = _cleaned(settings, artifacts)
         taken = {"files_known": _known(files, settings, cleaned)} if cleaned else {}
         with show_progress("preprocess", log, {}):
-            make(files, shards, work, log)
+            make(sized, files, shards, work, log)
         work_stats = f"{work}/stats"
-        write_made_with(settings, work_stats)
+        write_made_with(sized, work_stats)
         figures = {"files": len(files), **taken, "bytes": size, **read_figures(work_stats)}
         if not figures["examples"]:
             raise UsageError(
@@ -87,15 +87,17 @@ def _way(
     if keeps_parts(settings, beam_arguments):
         from pipelines.update import update
 
-        return lambda *given: update(settings, artifacts, *given), True
+        return lambda sized, *given: update(sized, artifacts, *given), True
     options = _options(settings, artifacts, input_root, beam_arguments)
     from pipelines.preprocess_pipeline import run_pipeline
     from pipelines.runner import is_on_this_machine
 
     cleaned = _cleaned(settings, artifacts)
 
-    def make(files: Sequence[CategoryFile], shards: int, work: str, log: ProgressLog) -> None:
-        run_pipeline(options, files, settings, shards, work, log, cleaned)
+    def make(
+        sized: Settings, files: Sequence[CategoryFile], shards: int, work: str, log: ProgressLog
+    ) -> None:
+        run_pipeline(options, files, sized, shards, work, log, cleaned)
 
     return make, is_on_this_machine(options)
 
@@ -152,7 +154,8 @@ def plan_preprocess(
     files, _, size = find_category_files(input_root, settings)
     shards, work = settings.preprocess.shards_of(size), f"{artifacts.work}/preprocess"
     cleaned = _cleaned(settings, artifacts)
-    return plan_pipeline(options, files, settings, shards, work, folder, cleaned)
+    sized = settings.of_input(size)
+    return plan_pipeline(options, files, sized, shards, work, folder, cleaned)
 
 
 def preprocess_fingerprint(settings: Settings) -> str:

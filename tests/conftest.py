@@ -87,6 +87,7 @@ def tiny_settings() -> Settings:
     """Give the settings of `configs/amazon_ads.yaml`, made small."""
     overrides = (
         "features.ngrams.buckets=5000",
+        "features.ngrams.character_sizes=[]",
         "features.tokens.vocabulary_size=200",
         "features.tokens.length=8",
         "preprocess.num_shards=3",

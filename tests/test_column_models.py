@@ -34,7 +34,7 @@ SETTINGS = {
     "features": {
         "columns": SEES,
         "tokens": {"vocabulary_size": 400, "length": 8},
-        "ngrams": {"buckets": 500},
+        "ngrams": {"buckets": 500, "character_sizes": []},
     },
     "preprocess": {"num_shards": 2},
     "models": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import tensorflow as tf
@@ -14,6 +14,7 @@ from configs.errors import UsageError
 from configs.models import FitSettings
 from configs.settings import Settings
 from configs.training import ObjectiveName, TrainingSettings
+from pipelines.made_with import made_character_sizes
 from pipelines.statistics import read_figures, read_seen_ngrams, read_taxonomy
 from trainer.columns import check_columns, columns_seen, empty_columns
 from trainer.dataset import shard_files
@@ -40,6 +41,12 @@ class Setup:
     members: int
     shape: DataShape
     words: KnownWords
+
+    def of_member(self, number: int) -> Setup:
+        """Return the setup of one of the members: in another order, by its own number."""
+        return replace(
+            self, plan=self.plan.of_member(number), shape=replace(self.shape, member=number)
+        )
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,15 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
     words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
     columns = columns_seen(settings)
     check_columns(artifacts, columns)
+    characters = bool(made_character_sizes(artifacts))
     shape = DataShape(
         classes=heads.columns,
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngrams=read_seen_ngrams(artifacts.stats, features.ngrams.buckets),
+        characters=characters,
         vectors=words.vectors,
-        ngram_vectors=read_ngram_vectors(training.model, hyper, features.ngrams),
+        ngram_vectors=read_ngram_vectors(training.model, hyper, features.ngrams, characters),
         columns=columns,
     )
     parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)

@@ -16,7 +16,7 @@ from configs.settings import NgramSettings
 from pipelines import storage
 from pipelines.progress import counting
 from trainer.vectors import WordVectors, read_all_vectors, read_vectors
-from transforms.text import hash_ngrams
+from transforms.text import word_buckets
 from transforms.tokens import RESERVED_IDS, VOCABULARY
 
 
@@ -75,12 +75,13 @@ def read_known_words(
 
 
 def read_ngram_vectors(
-    model: str, settings: FitSettings, ngrams: NgramSettings
+    model: str, settings: FitSettings, ngrams: NgramSettings, characters: bool
 ) -> WordVectors | None:
     """Return the vectors of hashed words, with their buckets as ids, if the model asks for some.
 
-    Of two words in one bucket the first counts. Raises `UsageError` as `read_vectors`, and where
-    no single word is hashed.
+    `characters`: whether n-grams of characters stand beside those of words. Of two words in one
+    bucket the first counts. Raises `UsageError` as `read_vectors`, and where no single word is
+    hashed.
     """
     if not isinstance(settings, BagOfNgramsSettings) or settings.vectors is None:
         return None
@@ -96,7 +97,8 @@ def read_ngram_vectors(
             on_progress=progress,
         )
     alone = tf.RaggedTensor.from_tensor(tf.reshape(tf.constant(words, tf.string), [-1, 1]))
-    buckets = hash_ngrams(alone, sizes=[1], buckets=ngrams.buckets).values.numpy()
+    hashed = word_buckets(alone, sizes=[1], even=characters, buckets=ngrams.buckets)
+    buckets = hashed.values.numpy()
     ids, first = np.unique(buckets, return_index=True)
     return WordVectors(ids, values[first], len(words))
 

@@ -38,44 +38,46 @@ def one_form(text: tf.Tensor) -> tf.Tensor:
 
 
 def _in_one_form(text: tf.Tensor) -> tf.Tensor:
-    points = _replaced(tf.strings.unicode_decode(text, "UTF-8"))
+    """Do so in every row. Ragged operations that check themselves have another name in each graph,
+    which tf.Transform does not bear: between both ends characters are flat, beside their rows.
+    """
+    points = tf.strings.unicode_decode(text, "UTF-8")
+    flat, row = _replaced(points.values, points.value_rowids())
     for _ in range(_MARKS_AT_MOST):
-        points = _composed(points)
+        flat, row = _composed(flat, row)
+    points = tf.RaggedTensor.from_value_rowids(flat, row, points.nrows(), validate=False)
     return tf.strings.unicode_encode(points, "UTF-8")
 
 
-def _replaced(points: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Write what other characters stand for in the place of each, int32 [batch, (n)]."""
-    tables, flat = _tables(), points.values
+def _replaced(flat: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Write what other characters stand for in the place of each, int32 [n] and its row [n]."""
+    tables = _tables()
     place, known = _found(flat, tables.single)
-    choices = tf.concat(
-        [
-            tf.RaggedTensor.from_row_lengths(tables.instead, tables.lengths),
-            tf.RaggedTensor.from_uniform_row_length(flat, 1),
-        ],
-        axis=0,
-    )
-    own = len(tables.single) + tf.range(tf.size(flat))
-    written = tf.gather(choices, tf.where(known, place, own))
-    return points.with_values(written).merge_dims(1, 2)
+    lengths = tf.where(known, tf.gather(tables.lengths, place), 1)
+    of = tf.repeat(tf.range(tf.size(flat)), lengths)
+    inside = tf.range(tf.size(of)) - tf.gather(tf.cumsum(lengths, exclusive=True), of)
+    begins = np.cumsum(tables.lengths) - tables.lengths
+    instead = tf.gather(begins.astype(np.int32), tf.gather(place, of)) + inside
+    instead = tf.gather(tables.instead, tf.minimum(instead, len(tables.instead) - 1))
+    written = tf.where(tf.gather(known, of), instead, tf.gather(flat, of))
+    return written, tf.gather(row, of)
 
 
-def _composed(points: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Join each character with a mark right behind it, int32 [batch, (n)], where there is such."""
-    tables, flat, row = _tables(), points.values, points.value_rowids()
-    first, second = flat[:-1], flat[1:]
+def _composed(flat: tf.Tensor, row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Join each character, int32 [n], with a mark right behind it in its row, if there is such."""
+    tables, first, second = _tables(), flat[:-1], flat[1:]
     pair = tf.cast(first, tf.int64) * _FIRST + tf.cast(second, tf.int64)
     place, known = _found(pair, tables.pair)
     joined = tf.where(known, tf.gather(tables.joined, place), first)
     for korean, syllable in (_lead_and_vowel(first, second), _syllable_and_trail(first, second)):
         joined, known = tf.where(korean, syllable, joined), known | korean
-    known &= row[:-1] == row[1:]
+    known &= tf.equal(row[:-1], row[1:])
     none = tf.zeros([tf.minimum(1, tf.size(flat))], tf.bool)
-    taken = tf.concat([none, known], axis=0)
     values = tf.where(
         tf.concat([known, none], axis=0), tf.concat([joined, flat[-1:]], axis=0), flat
     )
-    return tf.ragged.boolean_mask(points.with_values(values), points.with_values(~taken))
+    kept = tf.where(~tf.concat([none, known], axis=0))[:, 0]
+    return tf.gather(values, kept), tf.gather(row, kept)
 
 
 def _lead_and_vowel(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -87,7 +89,7 @@ def _lead_and_vowel(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.
 def _syllable_and_trail(first: tf.Tensor, second: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     syllable, trail = first - _SYLLABLES, second - _TRAILS
     open_ones = _within(syllable, 0, _LEAD_COUNT * _VOWEL_COUNT * _TRAIL_COUNT)
-    open_ones &= tf.math.floormod(syllable, _TRAIL_COUNT) == 0
+    open_ones &= tf.equal(tf.math.floormod(syllable, _TRAIL_COUNT), 0)
     return open_ones & _within(trail, 1, _TRAIL_COUNT), first + trail
 
 
@@ -98,7 +100,7 @@ def _within(number: tf.Tensor, least: int, end: int) -> tf.Tensor:
 def _found(values: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
     """Return where each value stands in the sorted keys, int32 [n], and whether it does."""
     place = tf.minimum(tf.searchsorted(keys, values), len(keys) - 1)
-    return place, tf.gather(keys, place) == values
+    return place, tf.equal(tf.gather(keys, place), values)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _tables() -> _Tables:
     return _Tables(
         np.array(list(singles), np.int32),
         np.array([ord(c) for text in singles.values() for c in text], np.int32),
-        np.array([len(text) for text in singles.values()], np.int64),
+        np.array([len(text) for text in singles.values()], np.int32),
         np.array(in_order, np.int64),
         np.array([pairs[pair] for pair in in_order], np.int32),
     )

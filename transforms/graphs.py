@@ -79,7 +79,7 @@ def features_graph(tokens: str, ngrams: str) -> Callable[[tf.Tensor], tuple[tf.T
         grams = ngram_buckets(
             words,
             sizes=of_ngrams.sizes,
-            character_sizes=of_ngrams.character_sizes,
+            character_sizes=of_ngrams.character_sizes or (),
             buckets=of_ngrams.buckets,
         )
         return distinct, place, words.row_lengths(), grams.values, grams.row_lengths()

@@ -125,12 +125,26 @@ def tokenize(text: tf.Tensor, *, strip: str, separate: str) -> tf.RaggedTensor:
 def ngram_buckets(
     tokens: tf.RaggedTensor, *, sizes: Sequence[int], character_sizes: Sequence[int], buckets: int
 ) -> tf.RaggedTensor:
-    """Return the buckets of all n-grams, int64 [batch, (n-grams)]: of words, then of characters."""
-    grams = hash_ngrams(tokens, sizes=sizes, buckets=buckets)
+    """Return the buckets of all n-grams, int64 [batch, (n-grams)]: of words, then of characters.
+
+    Where there are both, words have the even buckets and characters the odd ones: a model can tell
+    them apart, and may pass over one kind.
+    """
+    grams = word_buckets(tokens, sizes=sizes, even=bool(character_sizes), buckets=buckets)
     if not character_sizes:
         return grams
-    inner = hash_characters(tokens, sizes=character_sizes, buckets=buckets)
-    return tf.concat([grams, inner], axis=1)
+    inner = hash_characters(tokens, sizes=character_sizes, buckets=buckets // 2)
+    return tf.concat([grams, inner.with_values(2 * inner.values + 1)], axis=1)
+
+
+def word_buckets(
+    tokens: tf.RaggedTensor, *, sizes: Sequence[int], even: bool, buckets: int
+) -> tf.RaggedTensor:
+    """Return the buckets of the n-grams of words, int64 [batch, (n-grams)]: any, or `even` ones."""
+    if not even:
+        return hash_ngrams(tokens, sizes=sizes, buckets=buckets)
+    grams = hash_ngrams(tokens, sizes=sizes, buckets=buckets // 2)
+    return grams.with_values(2 * grams.values)
 
 
 def hash_ngrams(tokens: tf.RaggedTensor, *, sizes: Sequence[int], buckets: int) -> tf.RaggedTensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -78,6 +79,28 @@ def test_the_logits_are_the_mean_of_those_of_the_members() -> None:
     assert len(constants) == 1, "64 MiB that all members share"
     assert len(mean.trainable_variables) == 3 * len(members[0].trainable_variables)
     assert settings.members == 1
+
+
+def test_every_second_member_sees_the_words_alone() -> None:
+    """Buckets of characters are odd: other ones make no difference to it."""
+    family, settings = FAMILIES["bag_of_ngrams"], small_settings("bag_of_ngrams")
+    both = dataclasses.replace(SHAPE, characters=True)
+    for shape, sees_characters in (
+        (SHAPE, True),
+        (dataclasses.replace(SHAPE, member=1), True),
+        (both, True),
+        (dataclasses.replace(both, member=1), False),
+        (dataclasses.replace(both, member=2), True),
+    ):
+        model = family.build(settings, shape)
+        batch = tf.ragged.constant([[2, 4, 7], [2, 4, 9], [2, 6, 9]], tf.int64)
+        prepared = family.prepare({"ngrams": batch}, shape)
+        model(prepared)
+        numbers = np.random.default_rng(1)
+        model.bag.table.assign(numbers.normal(size=model.bag.table.shape))
+        first, other_character, other_word = model(prepared).numpy()
+        assert np.allclose(first, other_character) != sees_characters
+        assert not np.allclose(other_character, other_word)
 
 
 def test_the_history_is_the_mean_of_the_members_that_came_so_far() -> None:

@@ -20,7 +20,7 @@ from trainer.models.bag_of_ngrams import distinct_ngrams
 from trainer.models.vector_mean import VectorMean
 from trainer.vectors import WordVectors
 from trainer.vocabulary import read_ngram_vectors
-from transforms.text import hash_ngrams
+from transforms.text import ngram_buckets
 
 VECTORS = WordVectors(np.array([7, 3]), np.array([[3.0, 0.0], [0.0, 4.0]], np.float32), words=2)
 
@@ -62,13 +62,19 @@ def _settings(path: Path) -> BagOfNgramsSettings:
     return BagOfNgramsSettings(vectors=NgramVectorSettings(path=str(path), width=2))
 
 
-def test_vectors_belong_to_the_buckets_into_which_the_words_of_titles_fall(tmp_path: Path) -> None:
+@pytest.mark.parametrize("characters", [[], [3, 4]])
+def test_vectors_belong_to_the_buckets_into_which_the_words_of_titles_fall(
+    characters: list[int], tmp_path: Path
+) -> None:
     (tmp_path / "two.txt").write_text("towel 1 2\nlaptop 3 4\n")
     ngrams = NgramSettings(buckets=1000)
-    found = read_ngram_vectors("bag_of_ngrams", _settings(tmp_path / "two.txt"), ngrams)
+    found = read_ngram_vectors(
+        "bag_of_ngrams", _settings(tmp_path / "two.txt"), ngrams, bool(characters)
+    )
     assert found is not None
     words = tf.ragged.constant([["laptop"], ["towel"]])
-    laptop, towel = hash_ngrams(words, sizes=[1], buckets=1000).values.numpy()
+    rows = ngram_buckets(words, sizes=[1], character_sizes=characters, buckets=1000).to_list()
+    laptop, towel = rows[0][0], rows[1][0]
     rows = dict(zip(found.ids.tolist(), found.values.tolist(), strict=True))
     assert rows == {laptop: [3.0, 4.0], towel: [1.0, 2.0]}
 
@@ -76,7 +82,7 @@ def test_vectors_belong_to_the_buckets_into_which_the_words_of_titles_fall(tmp_p
 def test_of_words_in_one_bucket_the_first_of_the_file_counts(tmp_path: Path) -> None:
     (tmp_path / "many.txt").write_text("".join(f"w{n} {n} 1\n" for n in range(50)))
     ngrams = NgramSettings(buckets=2)
-    found = read_ngram_vectors("bag_of_ngrams", _settings(tmp_path / "many.txt"), ngrams)
+    found = read_ngram_vectors("bag_of_ngrams", _settings(tmp_path / "many.txt"), ngrams, False)
     assert found is not None
     assert found.ids.tolist() == [0, 1]
     assert 0.0 in found.values[:, 0]
@@ -86,7 +92,7 @@ def test_vectors_of_words_need_single_words_among_the_ngrams(tmp_path: Path) -> 
     (tmp_path / "two.txt").write_text("towel 1 2\n")
     with pytest.raises(UsageError, match=r"features\.ngrams\.sizes needs 1 among them"):
         read_ngram_vectors(
-            "bag_of_ngrams", _settings(tmp_path / "two.txt"), NgramSettings(sizes=[2])
+            "bag_of_ngrams", _settings(tmp_path / "two.txt"), NgramSettings(sizes=[2]), False
         )
 
 

@@ -29,12 +29,14 @@ class WeightedBag(layers.Layer):
 
     `row_of` int32 [buckets] gives the row of each bucket, one of `size`; row 0 is for n-grams that
     training never saw, and weighs nothing. The table is float16: it is nearly all of the model, and
-    half of it is as accurate.
+    half of it is as accurate. With `even_alone` n-grams of odd buckets weigh nothing either.
     """
 
-    def __init__(self, row_of: keras.Variable, size: int, width: int, name: str) -> None:
+    def __init__(
+        self, row_of: keras.Variable, size: int, width: int, name: str, even_alone: bool = False
+    ) -> None:
         super().__init__(dtype="float32", name=name)
-        self.row_of, self.size, self.width = row_of, size, width
+        self.row_of, self.size, self.width, self.even_alone = row_of, size, width, even_alone
 
     def build(self, _: object) -> None:
         size = self.size
@@ -49,7 +51,10 @@ class WeightedBag(layers.Layer):
 
     def call(self, ngrams: Features) -> tf.Tensor:
         """Look each distinct row of the batch up once: so the optimiser sees it once."""
-        row, place = tf.unique(tf.gather(self.row_of.value, ngrams["distinct"]))
+        row_of_each = tf.gather(self.row_of.value, ngrams["distinct"])
+        if self.even_alone:
+            row_of_each *= tf.cast(1 - ngrams["distinct"] % 2, row_of_each.dtype)
+        row, place = tf.unique(row_of_each)
         weight = tf.nn.softplus(tf.gather(self.weight.value, row) + _WEIGHT_OF_ONE)
         weight *= tf.cast(row > 0, tf.float32)[:, tf.newaxis]
         vectors = _as_float32(tf.gather(self.table.value, row))
@@ -95,12 +100,18 @@ def distinct_ngrams(features: Features, shape: DataShape) -> Features:
 
 
 class BagOfNgrams(keras.Model):
-    """Logits [batch, classes] from the n-grams of a batch, as `distinct_ngrams` gives them."""
+    """Logits [batch, classes] from the n-grams of a batch, as `distinct_ngrams` gives them.
+
+    Where there are n-grams of characters every second member sees those of words alone: what the
+    two kinds get wrong differs.
+    """
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
         row_of, size = _row_of(settings, shape)
-        self.bag = WeightedBag(row_of, size, settings.width_of(shape.classes, size), "bag")
+        width = settings.width_of(shape.classes, size)
+        words_alone = shape.characters and shape.member % 2 == 1
+        self.bag = WeightedBag(row_of, size, width, "bag", even_alone=words_alone)
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")
