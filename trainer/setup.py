@@ -28,25 +28,29 @@ from trainer.vocabulary import KnownWords, read_known_words, read_ngram_vectors
 from transforms.categories import Taxonomy
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
+_TITLES_A_CLASS_FOR_WORDS = 100  # with fewer no member is better off without characters
 _SHUFFLED_WHOLE = 50_000  # as many examples in memory, or fewer, are shuffled as one
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A family, and what it is to be fitted on, by how many `members`."""
+    """A family, and what it is to be fitted on, by how many `members`; `mixed`: of two kinds."""
 
     family: Family
     taxonomy: Taxonomy
     plan: FitPlan
     members: int
+    mixed: bool
     shape: DataShape
     words: KnownWords
 
     def of_member(self, number: int) -> Setup:
-        """Return the setup of one of the members: in another order, by its own number."""
-        return replace(
-            self, plan=self.plan.of_member(number), shape=replace(self.shape, member=number)
-        )
+        """Return the setup of one of the members: each has an order of its own.
+
+        Of two kinds every second one sees n-grams of words alone: what the two get wrong differs.
+        """
+        shape = replace(self.shape, words_alone=self.mixed and number % 2 == 1)
+        return replace(self, plan=self.plan.of_member(number), shape=shape)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,6 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngrams=read_seen_ngrams(artifacts.stats, features.ngrams.buckets),
-        characters=characters,
         vectors=words.vectors,
         ngram_vectors=read_ngram_vectors(training.model, hyper, features.ngrams, characters),
         columns=columns,
@@ -114,7 +117,9 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         xla=training.xla,
         columns=columns,
     )
-    return Setup(family, taxonomy, plan, hyper.members_of(rows), shape, words)
+    members = hyper.members_of(rows)
+    mixed = characters and rows >= _TITLES_A_CLASS_FOR_WORDS * heads.columns
+    return Setup(family, taxonomy, plan, members, mixed, shape, words)
 
 
 def _shuffle_buffer(training: TrainingSettings, rows: int) -> int:

@@ -138,7 +138,7 @@ def fit_model(
     total = setup.plan.all_steps * setup.plan.batch_size * setup.members
     with counting(title, "titles", total) as progress:
         fits = [
-            _fit_member(setup.of_member(number), settings, checkpoints, fitted_on, progress)
+            _fit_member(setup, settings, number, checkpoints, fitted_on, progress)
             for number in range(setup.members)
         ]
     model, best, history = fits[0]
@@ -152,6 +152,7 @@ def fit_model(
 def _fit_member(
     setup: Setup,
     settings: Settings,
+    number: int,
     checkpoints: str,
     fitted_on: Mapping[str, str],
     on_progress: Callable[[int], None],
@@ -160,8 +161,8 @@ def _fit_member(
 
     One that an earlier process finished is only read again.
     """
-    plan, number = setup.plan, setup.shape.member
-    strategy = _strategy(settings.training.devices)
+    setup, strategy = setup.of_member(number), _strategy(settings.training.devices)
+    plan = setup.plan
     keras.utils.set_random_seed(settings.training.seed + number)
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
     with strategy.scope():

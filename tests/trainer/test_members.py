@@ -18,6 +18,7 @@ from small_models import SHAPE, small_model, small_settings
 from configs.loading import load_settings
 from configs.models import BagOfNgramsSettings, CnnSettings
 from pipelines import progress
+from trainer import setup
 from trainer.members import MeanOfMembers, mean_history
 from trainer.models import FAMILIES
 from trainer.train import Fitted, fit_model, hparams_id
@@ -81,16 +82,33 @@ def test_the_logits_are_the_mean_of_those_of_the_members() -> None:
     assert settings.members == 1
 
 
-def test_every_second_member_sees_the_words_alone() -> None:
-    """Buckets of characters are odd: other ones make no difference to it."""
+@pytest.mark.parametrize(
+    ("sizes", "titles", "alone"),
+    [("[]", 0, []), ("[3]", 0, [1, 3]), ("[3]", 1000, [])],
+    ids=["words", "both kinds", "few titles a class"],
+)
+def test_every_second_member_sees_the_words_alone_where_there_are_titles_enough(
+    sizes: str,
+    titles: int,
+    alone: list[int],
+    own: Shop,
+    tiny_catalogue: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets = [f"features.ngrams.character_sizes={sizes}", "models.bag_of_ngrams.members=5"]
+    assert own("preprocess", "--input", tiny_catalogue, run_id="kinds", sets=sets).status == 0
+    monkeypatch.setattr(setup, "_TITLES_A_CLASS_FOR_WORDS", titles)
+    found = setup.set_up(load_settings(own.config, sets), own.at("kinds"))
+    assert found.members == 5
+    assert [n for n in range(5) if found.of_member(n).shape.words_alone] == alone
+
+
+def test_words_alone_are_the_even_buckets() -> None:
+    """Buckets of characters are odd: other ones make no difference then."""
     family, settings = FAMILIES["bag_of_ngrams"], small_settings("bag_of_ngrams")
-    both = dataclasses.replace(SHAPE, characters=True)
     for shape, sees_characters in (
         (SHAPE, True),
-        (dataclasses.replace(SHAPE, member=1), True),
-        (both, True),
-        (dataclasses.replace(both, member=1), False),
-        (dataclasses.replace(both, member=2), True),
+        (dataclasses.replace(SHAPE, words_alone=True), False),
     ):
         model = family.build(settings, shape)
         batch = tf.ragged.constant([[2, 4, 7], [2, 4, 9], [2, 6, 9]], tf.int64)

@@ -100,18 +100,13 @@ def distinct_ngrams(features: Features, shape: DataShape) -> Features:
 
 
 class BagOfNgrams(keras.Model):
-    """Logits [batch, classes] from the n-grams of a batch, as `distinct_ngrams` gives them.
-
-    Where there are n-grams of characters every second member sees those of words alone: what the
-    two kinds get wrong differs.
-    """
+    """Logits [batch, classes] from the n-grams of a batch, as `distinct_ngrams` gives them."""
 
     def __init__(self, settings: BagOfNgramsSettings, shape: DataShape) -> None:
         super().__init__(name="bag_of_ngrams")
         row_of, size = _row_of(settings, shape)
         width = settings.width_of(shape.classes, size)
-        words_alone = shape.characters and shape.member % 2 == 1
-        self.bag = WeightedBag(row_of, size, width, "bag", even_alone=words_alone)
+        self.bag = WeightedBag(row_of, size, width, "bag", even_alone=shape.words_alone)
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")

@@ -20,8 +20,8 @@ Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
 class DataShape:
     """What a model must know of the examples to be built.
 
-    `ngrams` are the hashed n-grams that occur in training; with `characters` those of even buckets
-    are of words, the others of their characters. `member`: which of several networks it is for.
+    `ngrams` are the hashed n-grams that occur in training; with `words_alone` those of odd buckets,
+    which are of characters, are to be passed over.
     `vectors` are the pre-trained ones of the vocabulary's words, `ngram_vectors` those of hashed
     words, where the model asks for some; `columns` what it sees beside the title. `constants` are
     variables that all models of this shape share, by name: those are large, and training leaves
@@ -32,8 +32,7 @@ class DataShape:
     vocabulary_size: int
     length: int
     ngrams: SeenNgrams
-    characters: bool = False
-    member: int = 0
+    words_alone: bool = False
     vectors: WordVectors | None = None
     ngram_vectors: WordVectors | None = None
     columns: Mapping[str, ColumnFeature] = field(default_factory=dict)
