@@ -134,11 +134,12 @@ def fit_model(
     `cuts` may say which shards, in place of the run's own two parts.
     """
     setup = set_up(settings, artifacts, cuts)
+    strategy = _strategy(settings.training.devices)
     started = time.perf_counter()
     total = setup.plan.all_steps * setup.plan.batch_size * setup.members
     with counting(title, "titles", total) as progress:
         fits = [
-            _fit_member(setup, settings, number, checkpoints, fitted_on, progress)
+            _fit_member(setup, settings, strategy, number, checkpoints, fitted_on, progress)
             for number in range(setup.members)
         ]
     model, best, history = fits[0]
@@ -152,6 +153,7 @@ def fit_model(
 def _fit_member(
     setup: Setup,
     settings: Settings,
+    strategy: tf.distribute.Strategy,
     number: int,
     checkpoints: str,
     fitted_on: Mapping[str, str],
@@ -161,7 +163,7 @@ def _fit_member(
 
     One that an earlier process finished is only read again.
     """
-    setup, strategy = setup.of_member(number), _strategy(settings.training.devices)
+    setup = setup.of_member(number)
     plan = setup.plan
     keras.utils.set_random_seed(settings.training.seed + number)
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))

@@ -20,7 +20,9 @@ MODELS = ["cnn", "gru_1", "bow_mlp", "wide_deep", "bag_of_ngrams"]
 @pytest.fixture(scope="module")
 def histories(preprocessed_shop: OpenShop) -> dict[str, Any]:
     shop = preprocessed_shop("devices")
-    return on_one_and_two_devices(shop, {name: without_chance(name) for name in MODELS})
+    chosen = {name: without_chance(name) for name in MODELS}
+    chosen["members"] = [*chosen["bag_of_ngrams"], "models.bag_of_ngrams.members=2"]
+    return on_one_and_two_devices(shop, chosen)
 
 
 def without_chance(name: str) -> list[str]:
@@ -30,7 +32,7 @@ def without_chance(name: str) -> list[str]:
     return [*sets(name), *(f"models.{name}.{key}=0.0" for key in dropouts)]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, "members"])
 def test_two_devices_learn_what_one_does(histories: dict[str, Any], name: str) -> None:
     """The same batches, halved, give the same steps."""
     one, two = histories[name]["one"], histories[name]["two"]
