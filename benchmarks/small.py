@@ -29,6 +29,7 @@ from benchmarks.command import (
     take_rows,
 )
 from benchmarks.measure import measure
+from benchmarks.models import common_sets
 
 MEMBERS = (1, 4)
 SEES = {"words": "[]", "characters too": "[3,4,5]"}
@@ -38,8 +39,7 @@ def run_all(args: argparse.Namespace, folder: Path, scratch: Path) -> list[dict[
     """Return the figures of each pair of features and members, in the order of the table."""
     found = []
     for sees, sizes in SEES.items():
-        levels = [f"{key}.level={args.level}" for key in ("training", "objectives.exclusive")]
-        common = [*levels, f"features.ngrams.character_sizes={sizes}", *args.set]
+        common = [f"features.ngrams.character_sizes={sizes}", *common_sets(args)]
         place = scratch / sees.replace(" ", "-")
         with notes.status(f"{sees}: preprocess"):
             command = aisle("preprocess", args.config, place, "--input", str(folder))

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from configs.section import Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+Members = Annotated[int, Field(ge=1, le=64)]
 _TITLES_ENOUGH, _TITLES_A_CLASS, _MOST_PASSES = 3000, 100, 16
 _MEMBERS, _TITLES_OF_ALL_MEMBERS = 4, 200_000
 _LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float16: a quarter of a gigabyte
@@ -27,7 +28,7 @@ class FitSettings(Section):
     epochs: Count | None = 5
     patience: Count = 2
     learning_rate: Positive = 0.001
-    members: Annotated[int, Field(ge=1, le=64)] | None = 1
+    members: Members | None = 1
 
     @property
     def least_length(self) -> int:
@@ -200,7 +201,7 @@ class BagOfNgramsSettings(FitSettings):
 
     batch_size: Count = 2048
     epochs: Count | None = None
-    members: Annotated[int, Field(ge=1, le=64)] | None = None
+    members: Members | None = None
     patience: Count = 3
     learning_rate: Positive = 0.3
     dense_learning_rate: Positive = 0.15

@@ -10,17 +10,13 @@ import dataclasses
 import json
 import sys
 import tempfile
-from typing import Any
 
-import keras
 import tensorflow as tf
 
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
-from trainer.fit import Fit
-from trainer.members import MeanOfMembers, figures_of, mean_history
-from trainer.setup import Setup, built, hyper_parameters, set_up
-from trainer.train import mirrored
+from trainer.setup import Setup, set_up
+from trainer.train import fit_members, mirrored
 
 
 def history_on(
@@ -28,24 +24,10 @@ def history_on(
 ) -> list[dict[str, float]]:
     """Return the history of a model; of several members that of their mean, and its figures."""
     settings = load_settings(config, sets)
-    whole = in_whole_batches(set_up(settings, RunArtifacts(prefix, "monday")))
-    models, histories = [], []
-    for number in range(whole.members):
-        setup = whole.of_member(number)
-        keras.utils.set_random_seed(1 + number)
-        hyper: Any = hyper_parameters(settings)
-        with strategy.scope():
-            model = built(setup, settings)
-            optimizer = setup.family.optimizer(hyper, setup.plan.all_steps)
-            optimizer.build(model.trainable_variables)
-        with tempfile.TemporaryDirectory() as checkpoints:
-            fit = Fit(model, optimizer, setup.plan, checkpoints, strategy, {})
-            histories.append(fit.run(lambda titles: None))
-        models.append(model)
-    if len(models) == 1:
-        return histories[0]
-    mean = figures_of(MeanOfMembers(models), whole.plan, [history[-1] for history in histories])
-    return [*mean_history(histories), mean]
+    setup = in_whole_batches(set_up(settings, RunArtifacts(prefix, "monday")))
+    with tempfile.TemporaryDirectory() as checkpoints:
+        fitted = fit_members(setup, settings, strategy, checkpoints, {}, lambda titles: None)
+    return fitted.history if setup.members == 1 else [*fitted.history, fitted.best]
 
 
 def in_whole_batches(setup: Setup) -> Setup:

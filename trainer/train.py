@@ -135,13 +135,25 @@ def fit_model(
     """
     setup = set_up(settings, artifacts, cuts)
     strategy = _strategy(settings.training.devices)
-    started = time.perf_counter()
     total = setup.plan.all_steps * setup.plan.batch_size * setup.members
     with counting(title, "titles", total) as progress:
-        fits = [
-            _fit_member(setup, settings, strategy, number, checkpoints, fitted_on, progress)
-            for number in range(setup.members)
-        ]
+        return fit_members(setup, settings, strategy, checkpoints, fitted_on, progress)
+
+
+def fit_members(
+    setup: Setup,
+    settings: Settings,
+    strategy: tf.distribute.Strategy,
+    checkpoints: str,
+    fitted_on: Mapping[str, str],
+    on_progress: Callable[[int], None],
+) -> Fitted:
+    """Fit one member after the other; of several the model is their mean."""
+    started = time.perf_counter()
+    fits = [
+        _fit_member(setup, settings, strategy, number, checkpoints, fitted_on, on_progress)
+        for number in range(setup.members)
+    ]
     model, best, history = fits[0]
     if len(fits) > 1:
         model = MeanOfMembers([model for model, _, _ in fits])

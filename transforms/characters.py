@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from transforms.rows import in_rows
+
 _FORMS = {"<wide>", "<narrow>", "<font>", "<initial>", "<medial>", "<final>", "<isolated>"}
 _LIGATURES = range(0xFB00, 0xFB18)  # Latin and Armenian ones, `<compat>` as much else
 _PLANES = (*range(0x80, 0x20000), *range(0x2F800, 0x2FA20))  # outside nothing has parts
@@ -32,9 +34,7 @@ def one_form(text: tf.Tensor) -> tf.Tensor:
 
     `ﬁ` gives `fi`, the two of `ｶﾞ` give `ガ`, `e` and an accent behind it `é`.
     """
-    places = tf.where(tf.strings.regex_full_match(text, _pattern()))
-    changed = _in_one_form(tf.gather_nd(text, places))
-    return tf.tensor_scatter_nd_update(text, places, changed)
+    return in_rows(tf.strings.regex_full_match(text, _pattern()), _in_one_form, text)
 
 
 def _in_one_form(text: tf.Tensor) -> tf.Tensor:

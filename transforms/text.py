@@ -7,11 +7,12 @@ Each takes a string tensor of shape [batch] (UTF-8) and can be traced into a gra
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from transforms.characters import one_form
+from transforms.rows import in_rows
 from transforms.text_keys import KEY_BITS
 
 # What Python's `\s` and `str.strip` take for white space; RE2's own `\s` is ASCII only.
@@ -53,14 +54,14 @@ def clean_title(
     text = tf.strings.lower(title) if lower_case else title
     if normalize or lower_case:  # only rows beyond ASCII pay for Unicode's rules
         further = functools.partial(_in_unicode, normalize=normalize, lower_case=lower_case)
-        text = _in_rows(_beyond_ascii(text), further, text)
+        text = in_rows(_beyond_ascii(text), further, text)
     for pattern, replacement in replace:
         text = tf.strings.regex_replace(text, pattern, replacement)
     text = trim(text)
     if drop_single_letters:
         once = _drop_single_letters(text)
         # Neighbours share the character between them: `a b` needs a second pass.
-        text = _in_rows(tf.not_equal(once, text), _drop_single_letters, once)
+        text = in_rows(tf.not_equal(once, text), _drop_single_letters, once)
     return tf.strings.regex_replace(text, _RUNS, " ")
 
 
@@ -77,14 +78,6 @@ def _in_unicode(text: tf.Tensor, *, normalize: bool, lower_case: bool) -> tf.Ten
     if normalize and lower_case:
         text = tf.strings.regex_replace(text, _TURKISH_I, "i")
     return text
-
-
-def _in_rows(
-    rows: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor], text: tf.Tensor
-) -> tf.Tensor:
-    """Apply `change` to the rows of text [batch] for which `rows`, bool [batch], is true."""
-    places = tf.where(rows)
-    return tf.tensor_scatter_nd_update(text, places, change(tf.gather_nd(text, places)))
 
 
 def _beyond_ascii(text: tf.Tensor) -> tf.Tensor:
@@ -118,7 +111,7 @@ def tokenize(text: tf.Tensor, *, strip: str, separate: str) -> tf.RaggedTensor:
         text = tf.strings.regex_replace(text, strip, "")
     if separate:
         text = tf.strings.regex_replace(text, separate, " ")
-    text = _in_rows(_beyond_ascii(text), _space_characters, text)
+    text = in_rows(_beyond_ascii(text), _space_characters, text)
     return tf.strings.split(text)
 
 

@@ -32,6 +32,14 @@ def written(
     return shop
 
 
+@pytest.fixture
+def own(written: Shop, tmp_path: Path) -> Shop:
+    """Give a copy of the examples that may be spoiled."""
+    shop = Shop(written.config, tmp_path / "out")
+    shutil.copytree(written.at().root, shop.at().root, ignore=shutil.ignore_patterns("exports"))
+    return shop
+
+
 def _write(root: Path, tiny_settings: Settings, tiny_catalogue: Path) -> None:
     catalogue = root / "catalogue"
     shutil.copytree(tiny_catalogue, catalogue)

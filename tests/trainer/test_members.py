@@ -27,14 +27,6 @@ SETS = ["models.bag_of_ngrams.members=3", "models.bag_of_ngrams.epochs=2"]
 TITLES = ["acme bath towel", "", "gaming laptop", "of words that nobody knows", "wrist watch"]
 
 
-@pytest.fixture
-def own(written: Shop, tmp_path: Path) -> Shop:
-    """Give a copy of the examples, to train on under other settings."""
-    shop = Shop(written.config, tmp_path / "out")
-    shutil.copytree(written.at().root, shop.at().root, ignore=shutil.ignore_patterns("exports"))
-    return shop
-
-
 def fitted(shop: Shop, folder: Path, *sets: str) -> Fitted:
     return fit_model(load_settings(shop.config, sets), shop.at(), str(folder), {})
 

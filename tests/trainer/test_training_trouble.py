@@ -18,14 +18,6 @@ MANY_STEPS = ["models.bag_of_ngrams.batch_size=4", "training.checkpoint_seconds=
 
 
 @pytest.fixture
-def own(written: Shop, tmp_path: Path) -> Shop:
-    """Give a copy of the examples that may be spoiled."""
-    shop = Shop(written.config, tmp_path / "out")
-    shutil.copytree(written.at().root, shop.at().root, ignore=shutil.ignore_patterns("exports"))
-    return shop
-
-
-@pytest.fixture
 def interrupted(own: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[Shop, list[str]]:
     """Give a shop whose training was interrupted in its second epoch, and its settings."""
     sets = [*MANY_STEPS, "training.objectives=[rule_based]"]
