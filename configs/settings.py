@@ -25,7 +25,7 @@ from configs.section import (
     Section,
     Share,
 )
-from configs.source import Quoting, SourceSettings
+from configs.source import Quoting, SourceSettings, check_items
 from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
@@ -204,9 +204,10 @@ class DumpSettings(Section):
     """The product dumps: their columns and how the predictions are cut.
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
-    `columns` those of `features.columns` that are headed otherwise here; `rules` is a YAML file of
-    the analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a
-    title in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
+    `items` says where the records of JSON documents and XML are, as `source.items`; `columns` are
+    those of `features.columns` that are headed otherwise here; `rules` is a YAML file of the
+    analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a title
+    in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
     `num_shards`: of the predictions; none: 8, doubled until a shard comes from 40 MiB of the dump
     at most, for the products of a shard are in memory together.
     """
@@ -215,7 +216,8 @@ class DumpSettings(Section):
     title: str = "title"
     title_join: list[str] = Field(default_factory=list)
     columns: dict[str, str] = Field(default_factory=dict)
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = "auto"
+    format: Literal["auto", "csv", "tsv", "jsonl", "json", "xml", "parquet"] = "auto"
+    items: str | None = None
     delimiter: Delimiter | None = None
     quoting: Quoting = "rfc4180"
     encoding: Encoding = "utf-8"
@@ -225,6 +227,11 @@ class DumpSettings(Section):
     reuse_scores: bool = False
     num_shards: Annotated[int, Field(ge=1, le=_MOST_SHARDS)] | None = None
     batch_rows: Count = 4096
+
+    @model_validator(mode="after")
+    def _items_where_they_are(self) -> Self:
+        check_items(self.format, self.items)
+        return self
 
     def shards_of(self, size: int) -> int:
         """Return how many shards to make of a dump of so many bytes."""

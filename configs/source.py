@@ -26,6 +26,14 @@ def _check_group(pattern: str) -> str:
 ValuePattern = Annotated[str, AfterValidator(_check_group)]
 
 
+def check_items(form: str, items: str | None) -> None:
+    """Raise `ValueError` unless `items` stands where the format has a place for it."""
+    if form == "xml" and items is None:
+        raise ValueError("format: xml needs items, the name of the element that holds a record")
+    if items is not None and form not in ("json", "xml", "auto"):
+        raise ValueError(f"items is for format: json or xml, not {form}")
+
+
 class ColumnSettings(Section):
     """Header names by which a column is known; the first that a file has is taken.
 
@@ -88,7 +96,8 @@ class SourceSettings(Section):
     """
 
     files: str = "**/*.csv"
-    format: Literal["table", "records", "jsonl", "parquet"] = "table"
+    format: Literal["table", "records", "jsonl", "json", "xml", "parquet"] = "table"
+    items: Name | None = None
     delimiter: Delimiter = ","
     quoting: Quoting = "rfc4180"
     header: list[str] = Field(default_factory=list)
@@ -118,6 +127,7 @@ class SourceSettings(Section):
             )
         if self.format != "table" and (self.header or self.skip_lines):
             raise ValueError(f"header and skip_lines are for format: table, not {self.format}")
+        check_items(self.format, self.items)
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The door for product dumps: CSV, TSV, JSON lines or Parquet in, ids and titles out.
+"""The door for product dumps: CSV, TSV, JSON, XML or Parquet in, ids and titles out.
 
 Without Beam, so that a dump can be looked at in a second: `pipelines.read_dump` reads it with Beam.
 """
@@ -19,10 +19,12 @@ from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
-from pipelines.json_lines import read_json_blocks
+from pipelines.json_documents import read_document_blocks
+from pipelines.json_lines import is_json_lines, read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
 from pipelines.unpacking import check_unpacks, plain_name
+from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
@@ -36,14 +38,15 @@ DUMP_ROWS = pa.schema(
 )
 NO_ID = "no id"
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "json", "xml", "parquet"]
 _ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".txt": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
+    ".xml": "xml",
     ".parquet": "parquet",
 }
 
@@ -72,7 +75,7 @@ def find_dump_files(
     if not found:
         raise UsageError(f"--dump {dump}: no such file; name a file, a folder or a glob")
     files = [
-        DumpFile(number, info.path, info.relative, _format_of(info.relative, settings), info.size)
+        DumpFile(number, info.path, info.relative, _format_of(info, settings), info.size)
         for number, info in enumerate(found)
     ]
     for file in files:
@@ -82,16 +85,24 @@ def find_dump_files(
     return files, storage.content_fingerprint(found)
 
 
-def _format_of(name: str, settings: DumpSettings) -> Format:
+def _format_of(file: storage.FileInfo, settings: DumpSettings) -> Format:
     if settings.format != "auto":
         return settings.format
-    ending = "." + plain_name(name).rpartition(".")[2].lower()
+    ending = "." + plain_name(file.relative).rpartition(".")[2].lower()
     if ending not in _ENDINGS:
         raise UsageError(
-            f"--dump {name}: its format cannot be told from {ending!r}; "
-            "set dump.format to csv, tsv, jsonl or parquet"
+            f"--dump {file.relative}: its format cannot be told from {ending!r}; "
+            "set dump.format to csv, tsv, jsonl, json, xml or parquet"
         )
-    return _ENDINGS[ending]
+    form = _ENDINGS[ending]
+    if form == "xml" and settings.items is None:
+        raise UsageError(
+            f"--dump {file.relative}: XML needs dump.items, the name of the element that holds "
+            "a product"
+        )
+    if form == "json" and settings.items is None and is_json_lines(file.path, settings.encoding):
+        return "jsonl"
+    return form
 
 
 def _check_columns(
@@ -143,6 +154,18 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
     columns |= {_FURTHER + name: [name] for name in further}
     if file.form == "jsonl":
         return read_json_blocks(file.path, file.relative, columns, encoding=settings.encoding)
+    if file.form in ("json", "xml"):
+        read: Callable[..., Iterator[Block]] = (
+            read_xml_blocks if file.form == "xml" else read_document_blocks
+        )
+        return read(
+            file.path,
+            file.relative,
+            columns,
+            items=settings.items,
+            encoding=settings.encoding,
+            max_record_bytes=settings.max_record_bytes,
+        )
     if file.form == "parquet":
         return read_parquet_blocks(file.path, file.relative, columns)
     delimiter = settings.delimiter or {"csv": ",", "tsv": "\t"}[file.form]

@@ -19,10 +19,13 @@ from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines.joins import JoinFile, join_block, load_joins, reject_rows
+from pipelines.json_documents import read_document_blocks
 from pipelines.json_lines import read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
 from pipelines.tables import Block, TableFormat, read_blocks
+from pipelines.unpacking import DamagedFile
+from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 from transforms.labels import record_labels
@@ -30,6 +33,11 @@ from transforms.title_batches import READ
 
 NO_CATEGORY = "no category"
 _TITLE = ":title"  # the one of the accepted columns that a file has; a header is never called so
+_TEXT_READERS: dict[str, Callable[..., Iterator[Block]]] = {
+    "jsonl": read_json_blocks,
+    "json": read_document_blocks,
+    "xml": read_xml_blocks,
+}
 
 
 def is_general(
@@ -99,29 +107,38 @@ def _blocks(
             encoding=source.encoding,
             max_record_bytes=source.max_record_bytes,
         )
-    if source.format == "jsonl":
-        return read_json_blocks(
-            path, name, wanted, encoding=source.encoding, lists=lists, reject=reject
-        )
-    if source.format == "parquet":
-        return _parquet_blocks(path, name, wanted, lists, reject)
-    return read_blocks(path, name, wanted, table_format(source, keep_raw=True), reject=reject)
+    if source.format == "table":
+        return read_blocks(path, name, wanted, table_format(source, keep_raw=True), reject=reject)
+    return _whole_or_reject(_objects(path, name, source, wanted, reject, lists), name, wanted)
 
 
-def _parquet_blocks(
+def _objects(
     path: str,
     name: str,
+    source: SourceSettings,
     wanted: Mapping[str, Sequence[str]],
-    lists: Sequence[str],
     reject: str | None,
+    lists: Sequence[str],
 ) -> Iterator[Block]:
-    """Read a Parquet file; one that is broken, or holds other types, is a reject as a whole."""
+    if source.format == "parquet":
+        return read_parquet_blocks(path, name, wanted, lists=lists, reject=reject, keep_raw=True)
+    read = _TEXT_READERS[source.format]
+    if source.format != "jsonl":
+        most = source.max_record_bytes
+        read = functools.partial(read, items=source.items, max_record_bytes=most)
+    return read(path, name, wanted, encoding=source.encoding, lists=lists, reject=reject)
+
+
+def _whole_or_reject(
+    blocks: Iterator[Block], name: str, wanted: Mapping[str, Sequence[str]]
+) -> Iterator[Block]:
+    """Yield the blocks of a file; one that is not of its format is a reject as a whole."""
     try:
-        yield from read_parquet_blocks(
-            path, name, wanted, lists=lists, reject=reject, keep_raw=True
-        )
+        yield from blocks
+    except DamagedFile:
+        raise
     except (pa.ArrowInvalid, UsageError) as error:
-        reason = f"not such a Parquet file: {str(error).partition(chr(10))[0]}"
+        reason = f"not such a file: {str(error).partition(chr(10))[0]}"
         columns = {column: pa.array([], pa.string()) for column in wanted}
         rejects = [RejectedRow(name, 0, reason, b"")]
         yield Block(columns, np.array([], np.int64), rejects, 0, pa.array([], pa.binary()))

@@ -1,4 +1,4 @@
-"""Read files that may be compressed as what is in them: gzip, bzip2 and xz, told by their bytes."""
+"""Read files that may be compressed as what is in them: gzip, bzip2, xz and zip, by their bytes."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ import gzip
 import io
 import itertools
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, AnyStr, Generic
+from typing import IO, Any, AnyStr, Generic
 
 from configs.errors import UsageError
 from pipelines import storage
 
-ENDINGS = (".gz", ".bz2", ".xz")
+ENDINGS = (".gz", ".bz2", ".xz", ".zip")
 _BLOCK = 1 << 20
+_PIECE = 8192  # characters: what a read that fails loses
 _LINES = 64  # at once: of the longest, too, a few are not too much
 _KINDS: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
 }
-_LONGEST = max(map(len, _KINDS))
+_ARCHIVE = b"PK\x03\x04"
+_LONGEST = max(map(len, [*_KINDS, _ARCHIVE]))
 
 
 class DamagedFile(UsageError):
     """A compressed file that cannot be read to its end; `reason` says why, without its path."""
 
-    def __init__(self, path: str, error: Exception) -> None:
-        self.reason = f"the compressed file is damaged ({error})"
-        super().__init__(f"{path}: {self.reason}; get it again")
+    def __init__(self, path: str, reason: str, advice: str) -> None:
+        self.reason = reason
+        super().__init__(f"{path}: {reason}; {advice}")
 
 
 def open_unpacked(path: str) -> io.BufferedReader:
@@ -41,9 +44,61 @@ def open_unpacked(path: str) -> io.BufferedReader:
     raw = storage.open_input(path)
     start = raw.peek(_LONGEST)[:_LONGEST]
     unpack = next((kind for mark, kind in _KINDS.items() if start.startswith(mark)), None)
+    if start.startswith(_ARCHIVE):
+        return io.BufferedReader(_Unpacked(path, raw, _only_file(path, raw)), _BLOCK)
     if unpack is None:
         return raw
     return io.BufferedReader(_Unpacked(path, raw, unpack(raw)), _BLOCK)
+
+
+def _only_file(path: str, raw: io.BufferedReader) -> IO[bytes]:
+    """Open the one file that a zip archive holds."""
+    try:
+        archive = zipfile.ZipFile(raw)
+        files = [info for info in archive.infolist() if _is_content(info)]
+        if len(files) == 1:
+            return archive.open(files[0])
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # of a password, too
+        raise _damaged(path, error) from error
+    raise DamagedFile(
+        path,
+        f"the archive holds {len(files)} files",
+        "expected one: unpack it (a workbook of a spreadsheet is such an archive: save it as CSV)",
+    )
+
+
+def _is_content(info: zipfile.ZipInfo) -> bool:
+    return not (info.is_dir() or info.filename.startswith("__MACOSX/"))
+
+
+def _damaged(path: str, error: Exception) -> DamagedFile:
+    return DamagedFile(path, f"the compressed file is damaged ({error})", "get it again")
+
+
+class TextSource:
+    """The characters of a file, many at a time; of a damaged file those before the damage."""
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+        self._damage: DamagedFile | None = None
+
+    def take(self, size: int) -> str:
+        """Return the next characters, `size` or fewer; none at the end of the file.
+
+        Raises `DamagedFile` when all before the damage was taken, but for the last few thousand.
+        """
+        if self._damage:
+            raise self._damage
+        found: list[str] = []
+        try:
+            while size > 0 and (piece := self._text.read(min(size, _PIECE))):
+                found.append(piece)
+                size -= len(piece)
+        except DamagedFile as damage:
+            if not found:
+                raise
+            self._damage = damage
+        return "".join(found)
 
 
 class LineSource(Generic[AnyStr]):
@@ -100,10 +155,10 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             found = self._inside.read1(len(buffer))  # `read` would lose what precedes a damage
-        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # it is the disk's, then
                 raise
-            raise DamagedFile(self._path, error) from error
+            raise _damaged(self._path, error) from error
         buffer[: len(found)] = found
         return len(found)
 

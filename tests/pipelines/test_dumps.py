@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import apache_beam as beam
 import pyarrow as pa
@@ -70,24 +71,64 @@ def written(folder: Path, form: str) -> Path:
     if form == "parquet":
         ids, titles = zip(*ROWS, strict=True)
         return parquet(folder, title=pa.array(titles), id=pa.array(ids), x=pa.array([1, 2, 3]))
+    if form == "json":
+        objects = [{"x": 1, "id": i, "title": t} for i, t in ROWS]
+        return table(folder, "dump.json", json.dumps({"page": 1, "products": objects}, indent=1))
+    if form == "xml":
+        items = [
+            f"<product><x>1</x><id>{i}</id><title>{escape(t)}</title></product>" for i, t in ROWS
+        ]
+        return table(folder, "dump.xml", f"<products>{''.join(items)}</products>")
     mark = {"csv": ",", "tsv": "\t"}[form]
     lines = [mark.join(["x", "id", "title"])]
     lines += [mark.join(["1", i, '"' + t.replace('"', '""') + '"']) for i, t in ROWS]
     return table(folder, f"dump.{form}", "\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+FORMATS = ["csv", "tsv", "jsonl", "json", "xml", "parquet"]
+ITEMS = {"xml": {"items": "product"}}
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_the_same_products_are_read_from_every_format(tmp_path: Path, form: str) -> None:
-    rows, rejects = read(written(tmp_path, form))
+    rows, rejects = read(written(tmp_path, form), **ITEMS.get(form, {}))
     assert [row[1:] for row in rows] == ROWS
     assert [row[0] for row in rows] == ([2, 3, 5] if form in ("csv", "tsv") else [1, 2, 3])
     assert rejects == []
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_dump_without_the_column_is_refused_in_one_line(tmp_path: Path, form: str) -> None:
     with pytest.raises(UsageError, match=r"no column sku; its header is .*set dump\.id") as refused:
-        read(written(tmp_path, form), id="sku")
+        read(written(tmp_path, form), id="sku", **ITEMS.get(form, {}))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_json_file_of_lines_is_told_from_a_document(tmp_path: Path) -> None:
+    rows = [{"id": i, "title": t} for i, t in ROWS]
+    lines = ["", "{broken", *map(json.dumps, rows)]
+    found, rejects = read(table(tmp_path, "lines.json", "\n".join(lines) + "\n"))
+    assert [row[1:] for row in found] == ROWS
+    assert [(bad.line, bad.reason) for bad in rejects] == [(1, NOT_JSON), (2, NOT_JSON)]
+    for document in (rows, {"page": {"n": 1}, "goods": rows}):
+        found, rejects = read(table(tmp_path, "list.json", json.dumps(document)))
+        assert [row[1:] for row in found] == ROWS
+        assert rejects == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("dump.xml", "<all/>", "XML needs dump.items, the name of the element"),
+        ("dump.json", '{\n"goods": 1}', "no list of objects; set source.items, dump.items for a"),
+        ("dump.json", "[", "not a JSON document: line 1: Expecting value"),
+    ],
+)
+def test_a_document_without_products_is_refused_in_one_line(
+    tmp_path: Path, name: str, content: str, why: str
+) -> None:
+    with pytest.raises(UsageError, match=why) as refused:
+        read(table(tmp_path, name, content))
     assert len(str(refused.value).splitlines()) == 1
 
 

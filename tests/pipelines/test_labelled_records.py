@@ -15,29 +15,8 @@ from pipelines.category_files import find_category_files, read_category_file
 from pipelines.json_lines import NOT_JSON
 from pipelines.labelled_records import NO_CATEGORY, NO_TITLE
 from pipelines.rejects import EMPTY_FILE
-from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
-from transforms.labels import BETWEEN_LABELS
-
-Row = tuple[int, list[str], str]
-TAGS = {"source": "columns", "columns": ["tags"], "label_separator": ",", "separator": ">"}
-
-
-def read(
-    root: Path, source: dict[str, Any], categories: dict[str, Any]
-) -> tuple[list[Row], list[RejectedRow]]:
-    """Return (line, categories, title) of each row, and the rejects."""
-    settings = Settings(name="shop", source={"files": "*", **source}, categories=categories)
-    rows, rejects = [], []
-    for file in find_category_files(str(root), settings)[0]:
-        for batch, bad in read_category_file(file, settings.source, settings.categories):
-            for _, line, category, title in (row.values() for row in batch.to_pylist()):
-                rows.append((line, category.split(BETWEEN_LABELS), title))
-            rejects += bad
-    return rows, sorted(rejects, key=lambda bad: bad.line)
-
-
-def reject(line: int, reason: str, raw: bytes, name: str = "shop.tsv") -> RejectedRow:
-    return RejectedRow(name, line, reason, raw)
+from tests.pipelines.reading import TAGS, read, reject
+from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG
 
 
 def test_quotes_can_be_text_and_a_record_can_have_several_labels(tmp_path: Path) -> None:
@@ -242,7 +221,7 @@ def test_a_file_that_is_no_parquet_is_one_reject(tmp_path: Path) -> None:
     (tmp_path / "shop.parquet").write_bytes(b"title,tags\nBed,a\n")
     rows, rejects = read(tmp_path, {"format": "parquet"}, TAGS)
     assert rows == []
-    assert [(bad.line, bad.reason[:24]) for bad in rejects] == [(0, "not such a Parquet file:")]
+    assert [(bad.line, bad.reason[:16]) for bad in rejects] == [(0, "not such a file:")]
 
 
 FEATURES = {

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import random
+import re
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +22,17 @@ from configs.settings import DumpSettings, Settings
 from pipelines.category_files import find_category_files, read_category_file
 from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.unpacking import plain_name
+
+
+def zipped(plain: bytes, *more: str, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return an archive of one file, and of further ones that are empty."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name in more:
+            archive.writestr(name, b"")
+        archive.writestr("folder/pets.csv", plain)
+    return buffer.getvalue()
+
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": lambda plain: gzip.compress(plain, 1),
@@ -55,6 +69,37 @@ def as_table(rows: list[str]) -> bytes:
 
 def as_json(rows: list[str]) -> bytes:
     return b"".join(json.dumps({"title": row}).encode() + b"\n" for row in rows)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_category_file_may_be_the_one_in_an_archive(tmp_path: Path, method: int) -> None:
+    rows = titles()
+    packed = zipped(as_table(rows), "folder/", "__MACOSX/folder/._pets.csv", method=method)
+    (tmp_path / "pets.csv.zip").write_bytes(packed)
+    assert read(tmp_path, "table") == (rows, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (zipped(b"title\nBed\n", "another.csv"), "the archive holds 2 files"),
+        (zipped(b"title\n" + b"Bed\n" * 999)[:-9], "is damaged (File is not a zip file)"),
+        (
+            zipped(b"title\nBed\n", method=zipfile.ZIP_STORED).replace(b"Bed", b"Bad"),
+            "is damaged (Bad CRC-32",
+        ),
+    ],
+)
+def test_an_archive_that_cannot_be_read_is_a_reject_and_a_dump_refused(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    (tmp_path / "pets.csv.zip").write_bytes(content)
+    found, ((line, reason),) = read(tmp_path, "table")
+    assert (found, line) == ([], 0)
+    assert why in reason
+    with pytest.raises(UsageError, match=re.escape(why)) as refused:
+        find_dump_files(str(tmp_path / "pets.csv.zip"), DumpSettings())
+    assert len(str(refused.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("ending", PACKERS)
