@@ -80,10 +80,12 @@ class CategoricalColumn(_ColumnFeature):
 class DenseColumn(_ColumnFeature):
     """A column as a number less the mean, by the standard deviation, of the training titles.
 
-    A missing value is `default`, or without one the mean.
+    A missing value is `default`, or without one the mean. `decimal` stands before decimals; between
+    thousands there may be the other of point and comma, a space or an apostrophe.
     """
 
     kind: Literal["dense"]
+    decimal: Literal[".", ","] = "."
     default: float | None = None
 
     def outputs(self, name: str) -> dict[str, Output]:

@@ -138,7 +138,8 @@ def read_dump_file(
         for name, feature in (features or {}).items():
             values = block.columns[_FURTHER + headers[name]]
             if isinstance(feature, DenseColumn):
-                further[name], bad[f"{headers[name]} is not a number"] = number_values(values)
+                why = f"{headers[name]} is not a number"
+                further[name], bad[why] = number_values(values, feature.decimal)
             else:
                 further[name] = text_values(values)
         yield _rows_of(file, block, ids, title, further, bad, settings.max_record_bytes)

@@ -177,8 +177,9 @@ def _labelled(
         )
     why = _only_whole(columns, source.max_record_bytes)
     for feature, header in headers_of(features).items():
-        if isinstance(features[feature], DenseColumn):
-            columns[feature], bad = number_values(block.columns[header])
+        column = features[feature]
+        if isinstance(column, DenseColumn):
+            columns[feature], bad = number_values(block.columns[header], column.decimal)
             for row in np.flatnonzero(bad).tolist():
                 why.setdefault(row, f"{header} is not a number")
         else:

@@ -30,14 +30,14 @@ def read_parquet_blocks(
     """Yield the blocks of a file; the raw bytes of a row are its wanted columns as JSON.
 
     `columns` maps a column to the names it may have; `a.b` is the field b of the column a, where no
-    column is called so. Raises `MissingColumn` where the file has none of them, `UsageError` for a
-    nested one; the columns `lists` may hold lists of texts.
+    column is called so, or a list of these where a is a list. Raises `MissingColumn` where the file
+    has none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts.
     """
     with storage.open_input(path) as raw:
         table = pq.ParquetFile(raw)
         names = _names(path, table.schema_arrow, columns, lists)
         first = 1
-        wanted = sorted(set(names.values()))
+        wanted = sorted({_read_as(name, table.schema_arrow) for name in names.values()})
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted):
             yield _block(_plain(batch), names, source, first, reject, keep_raw)
             first += batch.num_rows
@@ -87,21 +87,51 @@ def _type_of(schema: pa.Schema, name: str) -> pa.DataType | None:
     if name in schema.names:
         return schema.field(name).type
     first, *rest = name.split(".")
-    if first not in schema.names:
+    return _field_type(schema.field(first).type, rest) if first in schema.names else None
+
+
+def _field_type(kind: pa.DataType, path: Sequence[str]) -> pa.DataType | None:
+    if not path:
+        return kind
+    plain = _plain_type(kind)
+    if pa.types.is_list(plain):
+        inner = _field_type(plain.value_type, path)
+        return None if inner is None else pa.list_(inner)
+    if not pa.types.is_struct(plain) or plain.get_field_index(path[0]) < 0:
         return None
+    return _field_type(plain.field(path[0]).type, path[1:])
+
+
+def _read_as(name: str, schema: pa.Schema) -> str:
+    """Return what of a column is read: it, or of a list on the way to it the whole list."""
+    if name in schema.names:
+        return name
+    first, *rest = name.split(".")
     kind = schema.field(first).type
-    for part in rest:
-        if not pa.types.is_struct(kind) or kind.get_field_index(part) < 0:
-            return None
+    for depth, part in enumerate(rest):
+        if not pa.types.is_struct(kind):
+            return ".".join([first, *rest[:depth]])
         kind = kind.field(part).type
-    return kind
+    return name
 
 
 def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
     if name in batch.schema.names:
         return batch.column(name)
     first, *rest = name.split(".")
-    return pc.struct_field(batch.column(first), rest)
+    return _field(batch.column(first), rest)
+
+
+def _field(column: pa.Array, path: Sequence[str]) -> pa.Array:
+    """Return a field of objects, or of the objects in lists; a list that is null is empty."""
+    if not path:
+        return column
+    if pa.types.is_struct(column.type):
+        return _field(pc.struct_field(column, path[0]), path[1:])
+    lists = column.cast(_plain_type(column.type))
+    counts = pc.fill_null(lists.value_lengths(), 0).to_numpy()
+    offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+    return pa.ListArray.from_arrays(offsets, _field(lists.flatten(), path))
 
 
 def _block(

@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 
 NO_TITLE = "no title"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# Thousands in groups: of points or commas, whichever marks no decimals, of spaces, of apostrophes.
+_GROUPED = r"^([+-]?\d{1,3})((?:[%s\x{20}\x{a0}\x{202f}'’]\d{3})+)(%s\d*)?$"
+_BETWEEN_GROUPS = r"[%s\x{20}\x{a0}\x{202f}'’]"
 
 
 def text_values(column: pa.Array) -> pa.Array:
@@ -20,14 +23,31 @@ def text_values(column: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.fill_null(column, ""))
 
 
-def number_values(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Return texts as float32, NaN where they are empty, and which rows are no finite number."""
-    texts = text_values(column)
+def number_values(column: pa.Array, decimal: str = ".") -> tuple[pa.Array, np.ndarray]:
+    """Return texts as float32, NaN where they are empty, and which rows are no finite number.
+
+    `decimal` is what stands before decimals, a point or a comma: `1.299,5` is 1299.5 with a comma.
+    """
+    texts = _with_point(text_values(column), decimal)
     numeric = pc.match_substring_regex(texts, _NUMBER)
     known = pc.if_else(numeric, texts, None).cast(pa.float64())
-    numbers = known.to_numpy(zero_copy_only=False).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large is infinite, and no number
+        numbers = known.to_numpy(zero_copy_only=False).astype(np.float32)
     some = pc.not_equal(texts, "").to_numpy(zero_copy_only=False)
     return pa.array(numbers), some & ~np.isfinite(numbers)
+
+
+def _with_point(texts: pa.Array, decimal: str) -> pa.Array:
+    """Return numbers without marks between thousands, and with a point before decimals."""
+    group, mark = (",", r"\.") if decimal == "." else (r"\.", ",")
+    grouped = pc.match_substring_regex(texts, _GROUPED % (group, mark))
+    if pc.any(grouped).as_py():
+        whole = pc.replace_substring_regex(texts, _BETWEEN_GROUPS % group, "")
+        texts = pc.if_else(grouped, whole, texts)
+    if decimal == ".":
+        return texts
+    with_point = pc.match_substring(texts, ".")  # no group, so no number
+    return pc.if_else(with_point, "?", pc.replace_substring(texts, ",", "."))
 
 
 def missing_values(numbers: bool, size: int) -> pa.Array:

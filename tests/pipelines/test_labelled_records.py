@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,27 @@ def test_parquet_may_hold_lists_of_categories(tmp_path: Path) -> None:
         reject(2, NO_TITLE, b'{"tags": ["a"], "title": null}', "shop.parquet"),
         reject(3, NO_CATEGORY, b'{"tags": null, "title": "Cot"}', "shop.parquet"),
     ]
+
+
+@pytest.mark.parametrize("kind", [pa.list_, pa.large_list])
+def test_parquet_objects_in_a_list_may_each_hold_a_category(
+    tmp_path: Path, kind: Callable[[pa.DataType], pa.DataType]
+) -> None:
+    tags = [[{"name": "a"}, {"name": "b"}, None], [{"name": None}], [], None]
+    objects = kind(pa.struct([("name", pa.string()), ("id", pa.int64())]))
+    shelves = [{"tags": found, "n": 1} for found in tags]
+    columns = {
+        "title": pa.array(["Bed"] * 4),
+        "tags": pa.array(tags, objects),
+        "at": pa.array(shelves, pa.struct([("tags", objects), ("n", pa.int64())])),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "shop.parquet")
+    for column in ("tags.name", "at.tags.name"):
+        categories = {**TAGS, "columns": [column], "label_separator": None}
+        rows, rejects = read(tmp_path, {"format": "parquet"}, categories)
+        assert rows == [(1, ["a", "b"], "Bed")]
+        reasons = [(bad.line, bad.reason) for bad in rejects]
+        assert reasons == [(n, NO_CATEGORY) for n in (2, 3, 4)]
 
 
 def test_a_file_that_is_no_parquet_is_one_reject(tmp_path: Path) -> None:
