@@ -27,6 +27,7 @@ REQUIRES = [
     "tensorflow-transform>=1.21,<1.22",
     "tfx-bsl>=1.21,<1.22",
     "apache-beam[gcp]>=2.77,<3",
+    "charset-normalizer>=3.4,<4",
     "google-cloud-storage>=3,<4",
     "google-crc32c>=1.7,<2",
     "isal>=1.7,<2",

@@ -58,6 +58,11 @@ def _sample(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=1, help="another seed, another catalogue")
 
 
+def _suggest_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--input", required=True, help="folder of the category files")
+    command.add_argument("--out", required=True, metavar="FILE", help="the YAML file to write")
+
+
 def _stage(command: argparse.ArgumentParser) -> None:
     _where(command)
     command.add_argument("--force", action="store_true", help="make it anew even if it is finished")
@@ -194,6 +199,11 @@ _COMMANDS: dict[str, tuple[str, str, AddOptions]] = {
         "write a generated catalogue and a product dump",
         "aisle sample --folder demo --titles 60000",
         _sample,
+    ),
+    "suggest-config": (
+        "look at category files and write a config that reads them, to begin with",
+        "aisle suggest-config --input catalogue --out shop.yaml",
+        _suggest_config,
     ),
     "preprocess": (
         "turn category files into training examples",

@@ -13,7 +13,7 @@ from typing import Any
 from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
 from aisle.quiet import set_environment
-from aisle.tables import show_chain, show_figures, show_trials
+from aisle.tables import show_chain, show_figures, show_suggestion, show_trials
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from configs.settings import Settings
@@ -37,6 +37,8 @@ def _show(given: argparse.Namespace, figures: Figures) -> None:
         show_chain(figures)
     elif given.command == "tune":
         show_trials(figures)
+    elif given.command == "suggest-config":
+        show_suggestion(figures)
     else:
         show_figures(given.command, figures)
     if given.json:
@@ -51,6 +53,12 @@ def sample(given: argparse.Namespace) -> Figures:
     written = write_catalogue(catalogue, titles=given.titles, seed=given.seed)
     rows = write_dump(dump, rows=given.dump_rows, seed=given.seed + 1)
     return {"catalogue": catalogue, "dump": dump, "written": written, "dump_rows": rows}
+
+
+def suggest_config(given: argparse.Namespace) -> Figures:
+    from pipelines.suggest.config import suggest_config
+
+    return suggest_config(given.input, given.out)
 
 
 def preprocess(given: argparse.Namespace) -> Figures:
@@ -224,6 +232,7 @@ def _figures(outcome: Any) -> Figures:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "sample": sample,
+    "suggest-config": suggest_config,
     "preprocess": preprocess,
     "train": train,
     "tune": tune,

@@ -22,6 +22,23 @@ def show_figures(title: str, figures: Mapping[str, Any]) -> None:
     _say_if_done_before(title, figures)
 
 
+def show_suggestion(figures: Mapping[str, Any]) -> None:
+    """Show what a suggested config reads, some titles among it, for a person to judge."""
+    show_figures("suggest-config", figures)
+    samples = Table(title="what it reads", title_justify="left", show_lines=True)
+    samples.add_column("title", overflow="fold")
+    samples.add_column("category", overflow="fold")
+    for title, category in figures["samples"]:
+        samples.add_row(title, category)
+    console = _console()
+    console.print(samples)
+    console.print(
+        f"next:  look at {figures['config']}, then aisle run --config {figures['config']} "
+        f"--input {figures['input']}",
+        soft_wrap=True,
+    )
+
+
 def show_chain(figures: Mapping[str, Any]) -> None:
     """Show what a data team asks of a run: records, accuracy, labels, seconds, where to look."""
     table = Table(title="run", show_header=False, title_justify="left")

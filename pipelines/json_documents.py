@@ -48,10 +48,60 @@ def read_document_blocks(
     Several documents may follow one another. `columns` and `lists` are as `objects.object_blocks`
     has them. A record's line is its place among all. Raises `UsageError` where there is no list.
     """
+    parts = document_objects(
+        path,
+        source,
+        items=items,
+        encoding=encoding,
+        max_record_bytes=max_record_bytes,
+        reject=reject,
+    )
+    yield from object_blocks(parts, columns, lists)
+
+
+def document_objects(
+    path: str,
+    source: str = "",
+    *,
+    items: str | None = None,
+    encoding: str = "utf-8",
+    max_record_bytes: int = 1 << 20,
+    reject: str | None = None,
+) -> Iterator[Objects]:
+    """Yield the records of a file, some thousand at a time."""
     with open_text(path, encoding) as (text, unmarked):
-        document = _Document(text)
         reader = _Reader(path, source, unmarked, max_record_bytes, reject)
-        yield from object_blocks(reader.parts(document, items), columns, lists)
+        yield from reader.parts(_Document(text), items)
+
+
+def first_list(path: str, encoding: str = "utf-8") -> str | None:
+    """Return the key of the first list of objects in a document, however deep; None: there is none.
+
+    That of a document which is a list itself is empty.
+    """
+    with open_text(path, encoding) as (text, _):
+        document = _Document(text)
+        try:
+            return _first_list(document) if document.peek() else None
+        except (_Broken, RecursionError):
+            return None
+
+
+def _first_list(document: _Document) -> str | None:
+    """Go past the next value, or into the first list of objects in it, and return its key."""
+    opening = document.peek()
+    if opening == "[":
+        document.take("[")
+        if document.peek() == "{":
+            return ""
+        list(_rest_of_list(document, wanted=False))
+    elif opening == "{":
+        for key in _keys(document):
+            if (found := _first_list(document)) is not None:
+                return f"{key}.{found}".removesuffix(".")
+    else:
+        document.value()
+    return None
 
 
 class _Document:
@@ -125,14 +175,8 @@ def _all_items(document: _Document, path: Sequence[str]) -> Iterator[tuple[Any, 
 
 
 def _object(document: _Document, path: Sequence[str]) -> Iterator[tuple[Any, str] | None]:
-    document.take("{")
     searching = True
-    after = document.take("}") if document.peek() == "}" else ","
-    while after == ",":
-        if document.peek() != '"':
-            document.take('"')
-        key, _ = document.value()
-        document.take(":")
+    for key in _keys(document):
         opening = document.peek()
         if searching and not path and opening == "[":
             document.take("[")
@@ -144,6 +188,18 @@ def _object(document: _Document, path: Sequence[str]) -> Iterator[tuple[Any, str
             yield from _object(document, path[1:])
         else:
             document.value()
+
+
+def _keys(document: _Document) -> Iterator[str]:
+    """Go through the next object; yield each key, whose value is to be gone past then."""
+    document.take("{")
+    after = document.take("}") if document.peek() == "}" else ","
+    while after == ",":
+        if document.peek() != '"':
+            document.take('"')
+        key, _ = document.value()
+        document.take(":")
+        yield key
         after = document.take(",}")
 
 

@@ -32,10 +32,14 @@ def read_json_blocks(
     `columns` and `lists` are as `objects.object_blocks` has them. A byte-order mark wins over
     `encoding`. With `reject` every line is a reject.
     """
-    yield from object_blocks(_parts(path, source, encoding, reject), columns, lists)
+    parts = line_objects(path, source, encoding=encoding, reject=reject)
+    yield from object_blocks(parts, columns, lists)
 
 
-def _parts(path: str, source: str, encoding: str, reject: str | None) -> Iterator[Objects]:
+def line_objects(
+    path: str, source: str = "", *, encoding: str = "utf-8", reject: str | None = None
+) -> Iterator[Objects]:
+    """Yield the objects of a file, some thousand at a time."""
     with open_text(path, encoding) as (text, unmarked):
         lines, first = LineSource(text), 1
         while chunk := lines.take(_BLOCK_CHARS):

@@ -51,12 +51,33 @@ def read_xml_blocks(
     over `encoding`, a byte-order mark over both. A record's line is its place among all. Raises
     `UsageError` for a file that is no XML from its first record on.
     """
-    with open_text(path, _declared(path) or encoding) as (text, _):
+    parts = xml_objects(
+        path,
+        source,
+        items=items,
+        encoding=encoding,
+        max_record_bytes=max_record_bytes,
+        reject=reject,
+    )
+    yield from object_blocks(parts, columns, lists)
+
+
+def xml_objects(
+    path: str,
+    source: str = "",
+    *,
+    items: str,
+    encoding: str = "utf-8",
+    max_record_bytes: int = 1 << 20,
+    reject: str | None = None,
+) -> Iterator[Objects]:
+    """Yield the records of a file, some thousand at a time."""
+    with open_text(path, declared_encoding(path) or encoding) as (text, _):
         reader = _Reader(path, source, _Records(items, max_record_bytes), reject)
-        yield from object_blocks(reader.parts(TextSource(text)), columns, lists)
+        yield from reader.parts(TextSource(text))
 
 
-def _declared(path: str) -> str | None:
+def declared_encoding(path: str) -> str | None:
     """Return the encoding that the file says it has, if it is one."""
     with open_unpacked(path) as raw:
         found = _DECLARED.match(raw.peek(_DECLARATION_BYTES).removeprefix(codecs.BOM_UTF8))

@@ -1,0 +1,256 @@
+"""Read some records of some files, whatever these are: columns of values, and how to read them."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from xml.parsers import expat
+
+import pyarrow.parquet as pq
+
+from configs.errors import UsageError
+from pipelines import storage
+from pipelines.json_documents import document_objects, first_list
+from pipelines.json_lines import is_json_lines, line_objects
+from pipelines.objects import Objects
+from pipelines.suggest.text_form import Layout, encoding_of, has_header, layout_of
+from pipelines.tables import open_text
+from pipelines.unpacking import open_unpacked
+from pipelines.xml_records import declared_encoding, xml_objects
+
+_FILES = 8
+_START_BYTES = 1 << 18
+_WHOLE_BYTES = 64 << 20
+_ROWS = 2000
+_PARQUET = b"PAR1"
+
+Values = list[Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Keys of the config's `source` that say how files are written, and columns of their values.
+
+    A value is text, or a list of texts; None where a record has none.
+    """
+
+    source: dict[str, Any]
+    columns: dict[str, Values] = field(default_factory=dict)
+
+
+def sample_of(files: Sequence[storage.FileInfo]) -> Sample:
+    """Return how files are written by some of them, spread over all.
+
+    Raises `UsageError` where they are empty, or are no text.
+    """
+    some = [file for file in files if file.size]
+    some = [some[place * len(some) // _FILES] for place in range(_FILES)] if some else []
+    some = list(dict.fromkeys(some))
+    starts = [_start(file.path) for file in some]
+    if not any(start.strip() for start in starts):
+        raise UsageError(f"--input {files[0].path}: empty, as are all files beside it")
+    if starts[0].startswith(_PARQUET):
+        return Sample({"format": "parquet"}, _parquet_columns(some))
+    encoding = encoding_of(starts)
+    source = {} if encoding == "utf-8" else {"encoding": encoding}
+    if starts[0].lstrip().startswith(b"<?xml"):
+        encoding = declared_encoding(some[0].path) or encoding
+    texts = [_text(file.path, encoding) for file in some]
+    first = texts[0].lstrip()
+    if "\0" in first:
+        raise UsageError(f"--input {some[0].path}: no text, and not Parquet: what is it?")
+    if first.startswith("<"):
+        items = _record_element(some[0].path, texts[0])
+        parts = (xml_objects(file.path, items=items, encoding=encoding) for file in some)
+        return Sample({"format": "xml", "items": items, **source}, _object_columns(parts))
+    if first.startswith(("{", "[")):
+        return _json_sample(some, encoding, source)
+    return _table_sample(some, texts, source)
+
+
+def _start(path: str) -> bytes:
+    with open_unpacked(path) as raw:
+        return raw.read(_START_BYTES)
+
+
+def _text(path: str, encoding: str) -> str:
+    with open_text(path, encoding) as (text, _):
+        return text.read(_START_BYTES)
+
+
+def _json_sample(
+    files: Sequence[storage.FileInfo], encoding: str, source: dict[str, Any]
+) -> Sample:
+    if is_json_lines(files[0].path, encoding):
+        parts = (line_objects(file.path, encoding=encoding) for file in files)
+        return Sample({"format": "jsonl", **source}, _object_columns(parts))
+    items = _list_path(files[0], encoding)
+    where = {"items": items} if items else {}
+    parts = (document_objects(file.path, items=items, encoding=encoding) for file in files)
+    return Sample({"format": "json", **where, **source}, _object_columns(parts))
+
+
+def _list_path(file: storage.FileInfo, encoding: str) -> str | None:
+    """Return the key of the longest list of objects in a document; in a large one, of the first."""
+    if file.size > _WHOLE_BYTES:
+        return first_list(file.path, encoding) or None
+    with (
+        contextlib.suppress(ValueError, RecursionError),
+        open_text(file.path, encoding) as (text, _),
+    ):
+        found = max(_lists(json.load(text, strict=False)), default=(0, ""))
+        return found[1] or None
+    return None
+
+
+def _lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[int, str]]:
+    """Yield how many objects each list in a document holds, and where it is."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _lists(inner, (*path, key))
+    elif isinstance(value, list):
+        yield sum(isinstance(each, Mapping) for each in value), ".".join(path)
+
+
+def _table_sample(
+    files: Sequence[storage.FileInfo], texts: Sequence[str], source: dict[str, Any]
+) -> Sample:
+    """Read delimited text: by the layout that most of it has."""
+    layouts = {
+        file.relative: layout_of(_whole_lines(text))
+        for file, text in zip(files, texts, strict=True)
+        if text.strip()
+    }
+    alike = _alike(files, layouts)
+    first = next(iter(alike.values()))
+    found = dict(source)
+    if first.delimiter != ",":
+        found["delimiter"] = first.delimiter
+    if not first.quoted:
+        found["quoting"] = "none"
+    if 1 == len(alike) < len(layouts):  # a table among others, which say other things
+        found["files"] = next(iter(alike))
+    names = [name.strip() for name in first.rows[0]]
+    skipped = 0
+    if len(names) != first.width:  # as many files of two columns have a first line that names one
+        skipped, names = (
+            1,
+            [*names, *(f"column_{n}" for n in range(len(names) + 1, first.width + 1))],
+        )
+        found |= {"header": names, "skip_lines": 1}
+    elif has_header(first.rows, [each.rows[0] for each in alike.values()]):
+        skipped = 1
+    else:
+        names = [f"column_{number}" for number in range(1, first.width + 1)]
+        found["header"] = names
+    each_file = (each.rows[skipped:] for each in alike.values())
+    records = [row for row in _in_turns(each_file, _ROWS) if len(row) == len(names)]
+    columns = zip(*records, strict=True) if records else [[] for _ in names]
+    return Sample(found, dict(zip(names, map(list, columns), strict=True)))
+
+
+def _alike(files: Sequence[storage.FileInfo], layouts: Mapping[str, Layout]) -> dict[str, Layout]:
+    """Return the layouts that are like that of most bytes: in delimiter, quoting and columns.
+
+    Files without a header are alike by how many columns they have.
+    """
+    kinds: dict[str, tuple] = {
+        name: (each.delimiter, each.quoted, each.width, *each.rows[0])
+        for name, each in layouts.items()
+    }
+    if len(set(kinds.values())) > len(layouts) / 2:
+        kinds = {name: kind[:3] for name, kind in kinds.items()}
+    sizes: Counter[tuple] = Counter()
+    for file in files:
+        if file.relative in kinds:
+            sizes[kinds[file.relative]] += file.size
+    most = sizes.most_common(1)[0][0]
+    return {name: layout for name, layout in layouts.items() if kinds[name] == most}
+
+
+def _whole_lines(text: str) -> str:
+    """Leave out a last line that was cut."""
+    end = max(text.rfind("\n"), text.rfind("\r"))
+    return text[: end + 1] if len(text) == _START_BYTES and end >= 0 else text
+
+
+def _in_turns(groups: Iterable[Iterable[Any]], count: int) -> list[Any]:
+    """Return the first of each group, then the second, up to `count`."""
+    turns = itertools.zip_longest(*groups)
+    return list(itertools.islice((v for turn in turns for v in turn if v is not None), count))
+
+
+def _parquet_columns(files: Sequence[storage.FileInfo]) -> dict[str, Values]:
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        with storage.open_input(file.path) as raw:
+            batches = pq.ParquetFile(raw).iter_batches(_ROWS // len(files) + 1)
+            rows += next(batches).to_pylist()
+    return _columns(rows)
+
+
+def _object_columns(files: Iterable[Iterator[Objects]]) -> dict[str, Values]:
+    each_file = ((row for part in parts for _, row, _ in part.rows) for parts in files)
+    return _columns(_in_turns(each_file, _ROWS))
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Values]:
+    """Return what is in objects by key, `a.b` for the key b of the object a."""
+    flat = [dict(_leaves(row)) for row in rows]
+    names = dict.fromkeys(name for row in flat for name in row)
+    return {name: [row.get(name) for row in flat] for name in names}
+
+
+def _leaves(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in row.items():
+        name = f"{before}{key}"
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{name}.")
+        elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+            inner = [dict(_leaves(each, f"{name}.")) for each in value if isinstance(each, Mapping)]
+            for key_inside in dict.fromkeys(key for each in inner for key in each):
+                yield key_inside, [str(e[key_inside]) for e in inner if e.get(key_inside)]
+        elif isinstance(value, list):
+            yield name, [str(each) for each in value if each is not None]
+        else:
+            yield name, None if value is None else str(value)
+
+
+class _Elements:
+    """Counts the elements of XML, and how deep those with children are."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.depths: dict[str, int] = {}
+        self._open: list[str] = []
+
+    def start(self, name: str, _: dict[str, str]) -> None:
+        if self._open:
+            self.depths.setdefault(self._open[-1], len(self._open))
+        self.counts[name] += 1
+        self._open.append(name)
+
+    def end(self, _: str) -> None:
+        self._open.pop()
+
+
+def _record_element(path: str, text: str) -> str:
+    """Return the name of the outermost element that has children and stands there repeatedly."""
+    elements = _Elements()
+    parser = expat.ParserCreate("utf-8")
+    parser.UseForeignDTD(True)
+    parser.StartElementHandler = elements.start
+    parser.EndElementHandler = elements.end
+    with contextlib.suppress(expat.ExpatError):  # what stands before a broken place says enough
+        parser.Parse(text.encode("utf-8", "replace"), False)
+    repeated = [name for name in elements.depths if elements.counts[name] > 1]
+    if not repeated:
+        raise UsageError(
+            f"--input {path}: looks like XML, but no element with others in it stands there twice"
+        )
+    return min(repeated, key=lambda name: (elements.depths[name], -elements.counts[name]))
