@@ -117,7 +117,8 @@ def run(given: argparse.Namespace) -> Figures:
     figures: Figures = {"preprocess": _preprocess(given, settings, artifacts)}
     figures["train"] = _train(given, settings, artifacts)
     model = figures["train"]["model"]
-    figures["evaluate"] = _evaluate(given, settings, artifacts, model)
+    if settings.split.test:  # else all titles are for the model that labels: none to measure with
+        figures["evaluate"] = _evaluate(given, settings, artifacts, model)
     if given.dump:
         figures["predict"] = _predict(given, settings, artifacts, model)
         figures["write-labels"] = label_commands.write_labels(given, settings, artifacts)

@@ -49,7 +49,8 @@ def show_chain(figures: Mapping[str, Any]) -> None:
     for stage in figures:
         if isinstance(figures[stage], Mapping):
             _say_if_done_before(stage, figures[stage])
-    console.print(f"report:  {figures['evaluate']['report']}", soft_wrap=True)
+    if "evaluate" in figures:
+        console.print(f"report:  {figures['evaluate']['report']}", soft_wrap=True)
     if "write-labels" in figures:
         console.print(f"labels:  {figures['write-labels']['query']}", soft_wrap=True, markup=False)
 
@@ -81,16 +82,16 @@ def _shown_value(value: object) -> str:
 
 
 def _chain_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    counts, scores = figures["preprocess"], figures["evaluate"]
+    counts = figures["preprocess"]
     for name in ("records", "rejected", "duplicates", "examples"):
         yield name, _shown(counts[name])
     for name in ("dropped_conflicts", "unlabelled"):
         if counts[name]:
             yield name, _shown(counts[name])
-    main = "accuracy" if "accuracy" in scores else "micro_f1"
-    yield f"{_spoken(main)}, {figures['train']['model']}", _shown(scores[main])
-    for name, of_baseline in scores["baselines"].items():
-        yield f"{_spoken(main)}, {name}", _shown(of_baseline)
+    if "evaluate" in figures:
+        yield from _score_rows(figures["evaluate"], figures["train"]["model"])
+    else:
+        yield "model, not measured: split.test is 0", figures["train"]["model"]
     if "predict" in figures:
         labels = figures["write-labels"]
         yield "products labelled", _shown(figures["predict"]["predictions"])
@@ -100,6 +101,13 @@ def _chain_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(of_stage, Mapping):
             yield f"seconds, {stage}", _shown(of_stage["seconds"])
     yield "seconds, all", _shown(figures["seconds"])
+
+
+def _score_rows(scores: Mapping[str, Any], model: str) -> Iterator[tuple[str, str]]:
+    main = "accuracy" if "accuracy" in scores else "micro_f1"
+    yield f"{_spoken(main)}, {model}", _shown(scores[main])
+    for name, of_baseline in scores["baselines"].items():
+        yield f"{_spoken(main)}, {name}", _shown(of_baseline)
 
 
 def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -167,6 +167,22 @@ def test_a_second_run_does_nothing_and_says_so(
     assert contents(shop.prefix) == before
 
 
+def test_all_titles_can_be_learned_from_and_none_measured_with(
+    shop: Shop, tiny_catalogue: Path, dump: Path, tmp_path: Path
+) -> None:
+    every = Shop(shop.config, tmp_path / "every")
+    options = ["--input", tiny_catalogue, "--dump", dump, "--dump-id", "night"]
+    said = every("run", *options, sets=["split={train: 1, valid: 0, test: 0}"])
+    assert said.status == 0
+    assert "evaluate" not in said.figures
+    assert "model, not measured: split.test is 0" in said.out
+    assert said.figures["predict"]["predictions"] == len(IDS)
+    assert {name.split("-")[0] for name in examples(every.at())} == {
+        "exclusive_train",
+        "rule_based_train",
+    }
+
+
 def test_stage_by_stage_makes_the_same_bytes_as_the_chain(
     shop: Shop, tiny_catalogue: Path, dump: Path, whole: dict, model: str
 ) -> None:
