@@ -36,6 +36,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
     (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
 )
+# As browsers read them (https://encoding.spec.whatwg.org/#names-and-labels): files that are said to
+# be in the strict ones are mostly of Windows, with everyday characters that these lack (①, 髙, 똠).
+_SUPERSETS = {"euc_kr": "cp949", "gb2312": "gb18030", "shift_jis": "cp932"}
 # Bytes that are no character become lone surrogates, 0xDC00 + byte, and back again in rejects.
 # Python's own "surrogateescape" is faster, but does so for bytes above 127 only: all that UTF-8
 # needs, while a broken UTF-16 file would end the run.
@@ -290,10 +293,12 @@ def _places(header: list[str], columns: Mapping[str, Sequence[str]]) -> dict[str
 def _encoding(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
     """Return the encoding to read with, and the same without a byte-order mark.
 
-    Without a mark UTF-16 and UTF-32 are little-endian, as Windows writes them.
+    Without a mark UTF-16 and UTF-32 are little-endian, as Windows writes them. Some encodings of
+    East Asia are read by their supersets.
     """
     start = raw.peek(4)[:4]
-    plain = declared.removesuffix("-sig")
+    plain = codecs.lookup(declared.removesuffix("-sig")).name
+    plain = _SUPERSETS.get(plain, plain)
     without = f"{plain}-le" if plain in ("utf-16", "utf-32") else plain
     return next((names for mark, names in _BOMS if start.startswith(mark)), (without, without))
 
@@ -309,7 +314,10 @@ codecs.register_error(_KEEP_BYTES, _keep_bytes)
 
 
 def bytes_of(text: str, encoding: str) -> bytes:
-    """Return the bytes from which a text was read; `?` for what the encoding cannot write back."""
+    """Return the bytes from which a text was read; `?` for what the encoding cannot write back.
+
+    Of a character that the encoding has twice (some 400 of cp932) it is the bytes Windows writes.
+    """
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.section import check_encoding
 from pipelines import tables
 from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, STRAY_QUOTE, TOO_LONG, RejectedRow
@@ -145,6 +146,26 @@ class TestWhateverTheBlockSize:
         content = b"ad\n\xd5a\x1b$B\n"
         rows, rejects = read(tmp_path, content, encoding="iso2022_jp")
         assert (len(rows), len(rejects)) == (0, 1)
+
+    @pytest.mark.parametrize(
+        ("encoding", "written", "text"),
+        [
+            ("euc-kr", "cp949", "펲시 똠방각하"),
+            ("gb2312", "gb18030", "朱镕基 €5 堃"),
+            ("Shift_JIS", "cp932", "① 髙橋 ㈱ ～"),
+        ],
+    )
+    def test_encodings_of_east_asia_are_read_as_windows_writes_them(
+        self, tmp_path: Path, encoding: str, written: str, text: str
+    ) -> None:
+        lines = [line.encode(written) for line in ("ad\n", f"{text}\n", f'"{text}" b\n')]
+        lines += [b"a\x81 b\n", "c\n".encode(written)]
+        rows, rejects = read(tmp_path, b"".join(lines), encoding=check_encoding(encoding))
+        assert rows == [(2, text), (5, "c")]
+        assert rejects == [
+            reject(3, STRAY_QUOTE, lines[2]),
+            reject(4, NOT_DECODABLE, lines[3]),
+        ]
 
     def test_broken_utf_16_is_rejected_exactly_as_it_was(self, tmp_path: Path) -> None:
         lone = b"\x00\xd8x\0\n\0"
