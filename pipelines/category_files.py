@@ -15,7 +15,7 @@ from configs.settings import Settings, SourceSettings
 from pipelines import storage
 from pipelines.joins import JoinFile, find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
-from pipelines.rejects import EMPTY_FILE, REJECTED
+from pipelines.rejects import NO_RECORD, REJECTED
 from pipelines.tables import Block, MissingColumn, read_blocks
 from pipelines.unpacking import DamagedFile, plain_name
 from transforms.categories import category_of_file
@@ -106,8 +106,9 @@ def read_category_file(
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
     """Yield batches of `READ`, with a column a feature, and the rejects beside them.
 
-    An empty file is one reject at line 0; without the title's column every record is one. So is
-    what a damaged compressed file holds behind the last block that could be read.
+    A file without a record, be it empty or a header alone, is one reject at line 0; without the
+    title's column every record is one. So is what a damaged compressed file holds behind the last
+    block that could be read.
     """
     empty = True
     try:
@@ -119,7 +120,7 @@ def read_category_file(
         reason = f"not read to its end: {error.reason}"
         yield _nothing(), [RejectedRow(file.relative, 0, reason, b"")]
     if empty:
-        yield _nothing(), [RejectedRow(file.relative, 0, EMPTY_FILE, b"")]
+        yield _nothing(), [RejectedRow(file.relative, 0, NO_RECORD, b"")]
 
 
 def _with_column(

@@ -21,7 +21,7 @@ REJECTED = pa.schema(
         ("raw", pa.binary()),
     ]
 )
-EMPTY_FILE = "the file is empty"
+NO_RECORD = "the file holds no record"
 
 
 def by_source(batch: pa.RecordBatch, parts: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -52,5 +52,5 @@ def count_reasons(rejects: pa.RecordBatch) -> Counter:
     found = pc.value_counts(rejects.column("reason"))
     pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
     return Counter(
-        {("empty_files",) if why == EMPTY_FILE else ("rejected", why): n for why, n in pairs}
+        {("empty_files",) if why == NO_RECORD else ("rejected", why): n for why, n in pairs}
     )

@@ -12,7 +12,6 @@ from configs.settings import Settings
 from configs.source import SourceSettings
 from pipelines.category_files import find_category_files, first_records, read_category_file
 from pipelines.labelled_records import NO_CATEGORY
-from pipelines.rejects import EMPTY_FILE
 from transforms.csv_records import NOT_DECODABLE, STRAY_QUOTE, RejectedRow
 
 Row = tuple[int, int, str, str]
@@ -46,12 +45,15 @@ def test_files_are_numbered_by_path_and_say_their_category(tmp_path: Path) -> No
     assert rejects == []
 
 
-def test_an_empty_file_is_a_reject_at_line_0(tmp_path: Path) -> None:
-    (tmp_path / "shop_a.csv").write_bytes(b"")
+@pytest.mark.parametrize("content", [b"", b"title\n", b'"title",x'])
+def test_a_file_that_is_empty_or_a_header_alone_holds_no_record(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "shop_a.csv").write_bytes(content)
     (tmp_path / "shop_b.csv").write_bytes(b"title\nBed\n")
     assert read(tmp_path) == (
         [(1, 2, "b", "Bed")],
-        [RejectedRow("shop_a.csv", 0, EMPTY_FILE, b"")],
+        [RejectedRow("shop_a.csv", 0, "the file holds no record", b"")],
     )
 
 

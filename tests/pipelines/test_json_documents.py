@@ -11,7 +11,7 @@ import pytest
 
 from pipelines import json_documents
 from pipelines.json_documents import NOT_AN_OBJECT
-from pipelines.rejects import EMPTY_FILE
+from pipelines.rejects import NO_RECORD
 from tests.pipelines.reading import TAGS, Row, read
 from transforms.csv_records import NOT_DECODABLE, TOO_LONG, RejectedRow
 
@@ -113,7 +113,7 @@ def test_a_file_without_a_list_is_one_reject(
 def test_an_empty_list_has_no_record_and_an_empty_file_is_a_reject(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "[]") == ([], [])
     assert rows_of(tmp_path, '{"goods": []}', items="goods") == ([], [])
-    assert rows_of(tmp_path, " \n") == ([], [(0, EMPTY_FILE, b"")])
+    assert rows_of(tmp_path, " \n") == ([], [(0, NO_RECORD, b"")])
 
 
 def test_without_the_column_every_object_is_a_reject(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from configs.settings import Settings
 from pipelines.category_files import find_category_files, read_category_file
 from pipelines.json_lines import NOT_JSON
 from pipelines.labelled_records import NO_CATEGORY, NO_TITLE
-from pipelines.rejects import EMPTY_FILE
+from pipelines.rejects import NO_RECORD
 from tests.pipelines.reading import TAGS, read, reject
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG
 
@@ -67,7 +67,7 @@ def test_columns_can_be_named_for_a_file_whose_first_lines_name_none(tmp_path: P
 def test_a_file_that_ends_before_its_first_record_is_empty(tmp_path: Path, content: str) -> None:
     (tmp_path / "shop.tsv").write_text(content)
     source = {"skip_lines": 2, "header": ["title", "tags"]}
-    assert read(tmp_path, source, TAGS) == ([], [reject(0, EMPTY_FILE, b"")])
+    assert read(tmp_path, source, TAGS) == ([], [reject(0, NO_RECORD, b"")])
 
 
 def test_a_column_that_is_missing_makes_every_record_a_reject(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.rejects import EMPTY_FILE, count_reasons, rejects_batch
+from pipelines.rejects import NO_RECORD, count_reasons, rejects_batch
 from pipelines.write_rejects import WriteRejects
 from transforms.csv_records import RejectedRow
 
@@ -19,7 +19,7 @@ REJECTS = [
     RejectedRow("a.csv", 9, "stray", b""),
     RejectedRow("b.csv", 2, "no title", b"\0"),
     RejectedRow("é.csv", 1, "stray", b"y"),
-    RejectedRow("a.csv", 0, EMPTY_FILE, b""),
+    RejectedRow("a.csv", 0, NO_RECORD, b""),
 ]
 
 

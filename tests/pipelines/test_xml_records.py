@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines import xml_records
-from pipelines.rejects import EMPTY_FILE
+from pipelines.rejects import NO_RECORD
 from tests.pipelines.reading import TAGS, Row, read
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG
 
@@ -132,7 +132,7 @@ def test_a_file_that_is_no_such_feed_is_one_reject(tmp_path: Path, content: str,
 
 
 def test_an_empty_file_is_a_reject(tmp_path: Path) -> None:
-    assert rows_of(tmp_path, "") == ([], [(0, EMPTY_FILE, b"")])
+    assert rows_of(tmp_path, "") == ([], [(0, NO_RECORD, b"")])
 
 
 def test_records_may_begin_far_into_a_file_and_lack_a_key(
