@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.tables import Block, MissingColumn
+from transforms.column_values import float_text
 from transforms.csv_records import RejectedRow
 
 
@@ -98,6 +98,6 @@ def _text_of(value: object) -> str | None:
     """Return a string or a number as text; whatever else is none, NaN neither."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return str(value) if not isinstance(value, float) or math.isfinite(value) else None
+    if isinstance(value, float):
+        return float_text(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

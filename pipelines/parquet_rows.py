@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from configs.errors import UsageError
 from pipelines import storage
 from pipelines.tables import Block, MissingColumn
+from transforms.column_values import float_texts
 from transforms.csv_records import NOT_DECODABLE, RejectedRow
 
 _ROWS_AT_ONCE = 65_536
@@ -183,6 +184,10 @@ def _as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
         offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
         of_rows = np.bincount(rows[bad], minlength=len(column)) > 0
         return pa.ListArray.from_arrays(offsets, values), of_rows
+    if pa.types.is_dictionary(kind):
+        column, kind = column.dictionary_decode(), kind.value_type
+    if pa.types.is_floating(kind):
+        return float_texts(column), np.zeros(len(column), bool)
     if not (_is_bytes(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return pc.cast(column, pa.string()), np.zeros(len(column), bool)
     raw = pc.cast(column, pa.binary())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,35 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Thousands in groups: of points or commas, whichever marks no decimals, of spaces, of apostrophes.
 _GROUPED = r"^([+-]?\d{1,3})((?:[%s\x{20}\x{a0}\x{202f}'’]\d{3})+)(%s\d*)?$"
 _BETWEEN_GROUPS = r"[%s\x{20}\x{a0}\x{202f}'’]"
+
+_WHOLE_BELOW = 1e15
+# Between these Arrow writes a number as Python does; what is larger it writes as `4.006381e+12`.
+_ALIKE = (1e-4, 1e10)
+
+
+def float_text(value: float) -> str | None:
+    """Return a number as text, 7.0 as `7`; None for one that is not finite.
+
+    pandas makes 7.0 of the whole numbers of a column in which others are missing.
+    """
+    if not math.isfinite(value):
+        return None
+    whole = value.is_integer() and abs(value) < _WHOLE_BELOW
+    return str(int(value)) if whole else str(value)
+
+
+def float_texts(numbers: pa.Array) -> pa.Array:
+    """Return numbers as the texts that `float_text` gives of each, null where there is none."""
+    if pa.types.is_float16(numbers.type):
+        numbers = numbers.cast(pa.float32())
+    values = numbers.to_numpy(zero_copy_only=False)
+    size = np.abs(values)
+    whole = (size < _WHOLE_BELOW) & (values == np.trunc(values))
+    digits = pc.cast(pa.array(np.where(whole, values, 0).astype(np.int64)), pa.string())
+    texts = pc.if_else(pa.array(whole), digits, pc.cast(numbers, pa.string()))
+    odd = ~(whole | ((size >= _ALIKE[0]) & (size < _ALIKE[1])))
+    others = pa.array([float_text(value) for value in values[odd]], pa.string())
+    return pc.replace_with_mask(texts, pa.array(odd), others)
 
 
 def text_values(column: pa.Array) -> pa.Array:

@@ -171,6 +171,19 @@ def test_ids_that_are_numbers_are_their_digits(tmp_path: Path) -> None:
     assert rows == [(1, "7", "5"), (2, "12345678901234567890", "b")]
 
 
+def test_ids_and_titles_that_pandas_wrote_with_a_point_are_their_digits(tmp_path: Path) -> None:
+    """A column of whole numbers in which one is missing is one of floats in pandas."""
+    numbers = [4006381333931.0, 7.5, None, 9.0]
+    rows, rejects = read(jsonl(tmp_path, *({"id": n, "title": n} for n in numbers)))
+    column = pa.array(numbers)
+    assert rows == [(1, *["4006381333931"] * 2), (2, "7.5", "7.5"), (4, "9", "9")]
+    for ids in (column, column.dictionary_encode()):
+        path = parquet(tmp_path, id=ids, title=column)
+        assert read(path) == (rows, [RejectedRow("dump.parquet", *bad[1:]) for bad in rejects])
+    unknown = pa.array([float("nan")])
+    assert read(parquet(tmp_path, id=unknown, title=pa.array(["a"])))[0] == []
+
+
 def test_ids_are_trimmed_and_titles_are_not(tmp_path: Path) -> None:
     rows, _ = read(table(tmp_path, "dump.csv", "id,title\n 7\xa0, Bed \n"))
     assert rows == [(2, "7", " Bed ")]

@@ -205,6 +205,27 @@ def test_json_objects_in_a_list_may_each_hold_a_category(tmp_path: Path) -> None
     assert [(bad.line, bad.reason) for bad in rejects] == [(n, NO_CATEGORY) for n in (2, 3, 4)]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_numbers_with_a_point_are_categories_and_keys_of_joins_by_their_digits(
+    tmp_path: Path, form: str
+) -> None:
+    rows = [{"title": 5.0, "shelf": 12345678901.0, "tags": [1.0, 2.5]}, {"title": "Bib"}]
+    if form == "jsonl":
+        (tmp_path / "shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:1]))
+    else:
+        rows[0]["title"] = "5"
+        pq.write_table(pa.Table.from_pylist(rows[:1]), tmp_path / "shop.parquet")
+    (tmp_path / "shelves.csv").write_text("shelf,room\n12345678901,Hall\n")
+    join = {"files": "shelves.csv", "by": "shelf", "columns": ["room"]}
+    source = {"format": form, "joins": [join], "columns": {"title": ["title"]}}
+    categories = {**TAGS, "label_separator": None}
+    assert read(tmp_path, source, categories) == ([(1, ["1", "2.5"], "5")], [])
+    assert read(tmp_path, source, {**categories, "columns": ["shelf", "room"]}) == (
+        [(1, ["12345678901>Hall"], "5")],
+        [],
+    )
+
+
 def test_parquet_may_hold_lists_of_categories(tmp_path: Path) -> None:
     table = pa.table(
         {"title": ["Bed", None, "Cot"], "tags": [["a", "b>c"], ["a"], None], "n": [1] * 3}

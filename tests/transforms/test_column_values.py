@@ -1,12 +1,14 @@
-"""Numbers as feeds write them: decimal points and commas, marks between thousands."""
+"""Numbers as feeds write them: decimal points and commas, marks between thousands; as texts."""
 
 from __future__ import annotations
+
+import random
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from transforms.column_values import number_values
+from transforms.column_values import float_text, float_texts, number_values
 
 NO = "no number"
 
@@ -59,3 +61,36 @@ def test_a_number_is_read_by_what_marks_its_decimals(
 def test_most_columns_have_no_marks_and_none_is_empty() -> None:
     assert numbers(["1.5", "2"], ".") == [1.5, 2.0]
     assert numbers([], ",") == []
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1.0, "1"),
+        (-0.0, "0"),
+        (4006381333931.0, "4006381333931"),
+        (-12345678901.5, "-12345678901.5"),
+        (999999999999999.0, "999999999999999"),
+        (1e15, "1000000000000000.0"),
+        (1e22, "1e+22"),
+        (0.25, "0.25"),
+        (1.5e-7, "1.5e-07"),
+        (float("nan"), None),
+        (float("-inf"), None),
+    ],
+)
+def test_a_number_that_is_whole_is_its_digits(number: float, text: str | None) -> None:
+    assert float_text(number) == text
+    assert float_texts(pa.array([number, None])).to_pylist() == [text, None]
+
+
+def test_columns_of_numbers_are_the_texts_of_each() -> None:
+    draw = random.Random(7)
+    numbers = [draw.uniform(-1, 1) * 10 ** draw.uniform(-9, 20) for _ in range(5000)]
+    values = np.array([*numbers, *map(round, numbers), *range(-50, 50)], np.float64)
+    assert float_texts(pa.array(values)).to_pylist() == [float_text(value) for value in values]
+    single = values.astype(np.float32)
+    texts = float_texts(pa.array(single)).to_pylist()
+    assert [np.float32(text) for text in texts] == single.tolist()
+    half = pa.array(np.array([0.5, 3.0, np.inf], np.float16))
+    assert float_texts(half).to_pylist() == ["0.5", "3", None]
