@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from configs.section import Count, NamedLevel, Section, check_pattern
 
+ListMeaning = Literal["labels", "path"]
+
 
 class Replacement(Section):
     """Replace `find` by `replace`; which of the two is a pattern is said where it is used."""
@@ -39,14 +41,16 @@ class CategorySettings(Section):
 
     `source: file_name` takes the file's name without its ending, `folders` the folders between the
     input and the file, `path` both, the separator between them; `columns` joins `columns`. With
-    `label_separator` the one column holds several categories, that text between them. To each
-    `rename` is applied in order, as literal text, then `replace` (RE2 patterns); `prefix` is
+    `label_separator` the one column holds several categories, that text between them. A list of
+    texts is several categories too, or, with `lists: path`, the parts of one from the top down. To
+    each `rename` is applied in order, as literal text, then `replace` (RE2 patterns); `prefix` is
     dropped; the rest is split at `separator`.
     """
 
     source: Literal["file_name", "folders", "path", "columns"] = "file_name"
     columns: list[str] = Field(default_factory=list)
     label_separator: str | None = Field(default=None, min_length=1)
+    lists: ListMeaning = "labels"
     rename: list[Replacement] = Field(default_factory=list)
     replace: list[Replacement] = Field(default_factory=list)
     prefix: str = ""
@@ -65,6 +69,17 @@ class CategorySettings(Section):
         if self.label_separator and len(self.columns) != 1:
             raise ValueError(
                 f"label_separator parts the categories of one column; columns are {self.columns}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lists_where_they_may_be(self) -> Self:
+        if self.lists == "path" and self.source != "columns":
+            raise ValueError(f"lists: path is for source: columns; got source: {self.source}")
+        if self.lists == "path" and self.label_separator:
+            raise ValueError(
+                f"lists: path makes one category of a list, label_separator: "
+                f"{self.label_separator!r} several of a text; leave one of them out"
             )
         return self
 

@@ -280,10 +280,17 @@ class Settings(Section):
         repeated = [name for name in columns if name in self.source.repeated_fields]
         if columns:
             self.source.check_columns("categories.columns", columns, columns)
-        if repeated and (len(columns) > 1 or self.categories.label_separator):
+        labels = self.categories.lists == "labels"
+        if repeated and labels and (len(columns) > 1 or self.categories.label_separator):
             raise ValueError(
                 f"categories.columns has the repeated field {repeated[0]!r}, which holds whole "
                 "categories: name no other column and no label_separator beside it"
+            )
+        if not labels and not any(map(self.source.may_hold_lists, columns)):
+            raise ValueError(
+                "categories.lists: path is for columns that may hold lists, of jsonl, json, xml, "
+                f"parquet or repeated fields; with source.format: {self.source.format} {columns} "
+                "are texts: leave it out"
             )
         return self
 

@@ -155,6 +155,11 @@ class SourceSettings(Section):
         fields = self.records.fields if self.records else {}
         return [name for name, field in fields.items() if field.repeated]
 
+    def may_hold_lists(self, column: str) -> bool:
+        """Tell whether a record may hold a list of texts in this column."""
+        texts = self.format in ("table", "records") or column in self.joined
+        return column in self.repeated_fields or not texts
+
     def check_columns(self, where: str, some: list[str], every: list[str]) -> None:
         """Raise `ValueError` unless one of `some`, and all of `every`, may be among the columns.
 

@@ -127,18 +127,11 @@ def reject_rows(block: Block, why: Mapping[int, str], source: str) -> Block:
     assert block.raw is not None
     keep = np.ones(len(block.lines), bool)
     keep[list(why)] = False
-    mask = pa.array(keep)
     more = [
         RejectedRow(source, int(block.lines[row]), reason, block.raw[row].as_py())
         for row, reason in sorted(why.items())
     ]
-    return replace(
-        block,
-        columns={name: column.filter(mask) for name, column in block.columns.items()},
-        lines=block.lines[keep],
-        rejects=[*block.rejects, *more],
-        raw=block.raw.filter(mask),
-    )
+    return block.take(keep, more)
 
 
 def _form(source: SourceSettings) -> TableFormat:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from configs.categories import ListMeaning
 from configs.errors import UsageError
 from pipelines.objects import Objects, object_blocks
 from pipelines.tables import Block, bytes_of, open_text
@@ -38,7 +39,7 @@ def read_document_blocks(
     items: str | None = None,
     encoding: str = "utf-8",
     max_record_bytes: int = 1 << 20,
-    lists: Collection[str] = (),
+    lists: Mapping[str, ListMeaning] | None = None,
     reject: str | None = None,
 ) -> Iterator[Block]:
     """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.

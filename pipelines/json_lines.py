@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from configs.categories import ListMeaning
 from pipelines.objects import Objects, object_blocks
 from pipelines.tables import Block, bytes_of, open_text
 from pipelines.unpacking import LineSource
@@ -24,7 +25,7 @@ def read_json_blocks(
     columns: Mapping[str, Sequence[str]],
     *,
     encoding: str = "utf-8",
-    lists: Collection[str] = (),
+    lists: Mapping[str, ListMeaning] | None = None,
     reject: str | None = None,
 ) -> Iterator[Block]:
     """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.

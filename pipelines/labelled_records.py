@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.categories import CategorySettings
+from configs.categories import CategorySettings, ListMeaning
 from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.source import SourceSettings
@@ -28,7 +28,7 @@ from pipelines.unpacking import DamagedFile
 from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
-from transforms.labels import record_labels
+from transforms.labels import LabelColumn, record_labels
 from transforms.title_batches import READ
 
 NO_CATEGORY = "no category"
@@ -66,7 +66,8 @@ def read_labelled_blocks(
     tables = load_joins(joins, source)
     features = features or {}
     wanted = {} if reject else _wanted(source, categories, features)
-    for block in _blocks(path, name, source, wanted, reject, categories.columns):
+    lists = dict.fromkeys(categories.columns, categories.lists)
+    for block in _blocks(path, name, source, wanted, reject, lists):
         for table in tables if not reject else ():
             block = join_block(block, table, name)
         yield block if reject else _labelled(block, name, source, categories, features)
@@ -96,7 +97,7 @@ def _blocks(
     source: SourceSettings,
     wanted: Mapping[str, Sequence[str]],
     reject: str | None,
-    lists: Sequence[str],
+    lists: Mapping[str, ListMeaning],
 ) -> Iterator[Block]:
     if source.records is not None:
         return read_record_blocks(
@@ -118,7 +119,7 @@ def _objects(
     source: SourceSettings,
     wanted: Mapping[str, Sequence[str]],
     reject: str | None,
-    lists: Sequence[str],
+    lists: Mapping[str, ListMeaning],
 ) -> Iterator[Block]:
     if source.format == "parquet":
         return read_parquet_blocks(path, name, wanted, lists=lists, reject=reject, keep_raw=True)
@@ -165,17 +166,10 @@ def _labelled(
     features: Mapping[str, ColumnFeature],
 ) -> Block:
     titles = [block.columns[column] for column in _title_names(source) or [_TITLE]]
-    columns = {"title": joined_text(titles)}
+    columns, why = {"title": joined_text(titles)}, dict[int, str]()
     if categories.source == "columns":
-        columns["category"] = record_labels(
-            [block.columns[column] for column in categories.columns],
-            label_separator=categories.label_separator,
-            separator=categories.separator,
-            rename=[(rule.find, rule.replace) for rule in categories.rename],
-            replace=[(rule.find, rule.replace) for rule in categories.replace],
-            prefix=categories.prefix,
-        )
-    why = _only_whole(columns, source.max_record_bytes)
+        columns["category"], why = _categories(block, categories)
+    why = {**_only_whole(columns, source.max_record_bytes), **why}
     for feature, header in headers_of(features).items():
         column = features[feature]
         if isinstance(column, DenseColumn):
@@ -186,6 +180,22 @@ def _labelled(
             columns[feature] = text_values(block.columns[header])
     labelled = replace(block, columns=columns)
     return reject_rows(labelled, why, name) if why else labelled
+
+
+def _categories(block: Block, categories: CategorySettings) -> tuple[pa.Array, dict[int, str]]:
+    """Return the categories of each record, and which records say none, and why."""
+    columns = [
+        LabelColumn(name, block.columns[name], block.lists.get(name)) for name in categories.columns
+    ]
+    return record_labels(
+        columns,
+        lists_are_paths=categories.lists == "path",
+        label_separator=categories.label_separator,
+        separator=categories.separator,
+        rename=[(rule.find, rule.replace) for rule in categories.rename],
+        replace=[(rule.find, rule.replace) for rule in categories.replace],
+        prefix=categories.prefix,
+    )
 
 
 def _only_whole(columns: Mapping[str, pa.Array], max_bytes: int) -> dict[int, str]:

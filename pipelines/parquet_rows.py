@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from configs.categories import ListMeaning
 from configs.errors import UsageError
 from pipelines import storage
 from pipelines.tables import Block, MissingColumn
 from transforms.column_values import float_texts
 from transforms.csv_records import NOT_DECODABLE, RejectedRow
+from transforms.lists import counts_of, lists_of, rows_of
 
 _ROWS_AT_ONCE = 65_536
+_EXPECTED: dict[ListMeaning | None, list[str]] = {  # each says one list more
+    None: ["text or numbers"],
+    "labels": ["text or numbers", "lists of them"],
+    "path": ["text or numbers", "lists of them", "lists of these"],
+}
 
 
 def read_parquet_blocks(
@@ -24,7 +31,7 @@ def read_parquet_blocks(
     source: str,
     columns: Mapping[str, Sequence[str]],
     *,
-    lists: Collection[str] = (),
+    lists: Mapping[str, ListMeaning] | None = None,
     reject: str | None = None,
     keep_raw: bool = False,
 ) -> Iterator[Block]:
@@ -32,11 +39,12 @@ def read_parquet_blocks(
 
     `columns` maps a column to the names it may have; `a.b` is the field b of the column a, where no
     column is called so, or a list of these where a is a list. Raises `MissingColumn` where the file
-    has none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts.
+    has none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts,
+    those that are paths lists of these too.
     """
     with storage.open_input(path) as raw:
         table = pq.ParquetFile(raw)
-        names = _names(path, table.schema_arrow, columns, lists)
+        names = _names(path, table.schema_arrow, columns, lists or {})
         first = 1
         wanted = sorted({_read_as(name, table.schema_arrow) for name in names.values()})
         for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted):
@@ -45,7 +53,10 @@ def read_parquet_blocks(
 
 
 def _names(
-    path: str, schema: pa.Schema, columns: Mapping[str, Sequence[str]], lists: Collection[str]
+    path: str,
+    schema: pa.Schema,
+    columns: Mapping[str, Sequence[str]],
+    lists: Mapping[str, ListMeaning],
 ) -> dict[str, str]:
     names = {}
     for column, accepted in columns.items():
@@ -54,16 +65,25 @@ def _names(
             raise MissingColumn(accepted, schema.names)
         kind = _type_of(schema, present[0])
         assert kind is not None
-        kind = _plain_type(kind)
-        if pa.types.is_list(kind) and column in lists:
-            kind = kind.value_type
-        if pa.types.is_nested(kind):
-            raise UsageError(
-                f"{path}: the column {present[0]} holds {kind}, expected text or numbers; "
-                "set dump.id and dump.title, or source.columns, to such columns"
-            )
+        _check_type(f"{path}: the column {present[0]}", _plain_type(kind), lists.get(column))
         names[column] = present[0]
     return names
+
+
+def _check_type(column: str, kind: pa.DataType, meaning: ListMeaning | None) -> None:
+    """Raise `UsageError` for a type without texts, or with more lists in lists than are read."""
+    inner, depth = kind, 0
+    while pa.types.is_list(inner):
+        inner, depth = inner.value_type, depth + 1
+    texts = not pa.types.is_nested(inner)
+    if texts and depth <= len(_EXPECTED[meaning]) - 1:
+        return
+    hint = "set dump.id and dump.title, or source.columns, to such columns"
+    if meaning is not None:
+        hint = "set categories.columns to such columns"
+    if texts and meaning == "labels" and depth <= len(_EXPECTED["path"]) - 1:
+        hint = "if each of its lists is a path, set categories.lists: path"
+    raise UsageError(f"{column} holds {kind}, expected {', or '.join(_EXPECTED[meaning])}; {hint}")
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
@@ -130,9 +150,7 @@ def _field(column: pa.Array, path: Sequence[str]) -> pa.Array:
     if pa.types.is_struct(column.type):
         return _field(pc.struct_field(column, path[0]), path[1:])
     lists = column.cast(_plain_type(column.type))
-    counts = pc.fill_null(lists.value_lengths(), 0).to_numpy()
-    offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
-    return pa.ListArray.from_arrays(offsets, _field(lists.flatten(), path))
+    return lists_of(counts_of(lists), _field(lists.flatten(), path))
 
 
 def _block(
@@ -155,7 +173,7 @@ def _block(
     rejects = [
         RejectedRow(source, first + row, reason, _shown(batch, row)) for row, reason in why.items()
     ]
-    return Block(
+    return Block.of_columns(
         {column: text.filter(mask) for column, (text, _) in texts.items()},
         np.arange(first, first + batch.num_rows, dtype=np.int64)[keep],
         rejects,
@@ -179,11 +197,9 @@ def _as_text(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
     if pa.types.is_list(kind):
         column = column.cast(pa.list_(kind.value_type))
         values, bad = _as_text(column.flatten())
-        rows = pc.list_parent_indices(column).to_numpy()
-        counts = pc.fill_null(column.value_lengths(), 0).to_numpy()
-        offsets = pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
+        rows = rows_of(column)
         of_rows = np.bincount(rows[bad], minlength=len(column)) > 0
-        return pa.ListArray.from_arrays(offsets, values), of_rows
+        return lists_of(counts_of(column), values), of_rows
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_floating(kind):

@@ -18,6 +18,7 @@ from configs.source import FieldSettings, RecordSettings
 from pipelines.tables import Block, MissingColumn, bytes_of, open_text, to_array
 from pipelines.unpacking import LineSource
 from transforms.csv_records import TOO_LONG, RejectedRow
+from transforms.lists import lists_of
 
 _BLOCK_CHARS = 4 << 20
 OUTSIDE = "stands before the first record"
@@ -35,7 +36,7 @@ def read_record_blocks(
     """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.
 
     `columns` maps a column to the fields it may be. A field that is repeated becomes a column of
-    lists; one that a record lacks is an empty text. Raises `MissingColumn`.
+    lists too; one that a record lacks is an empty text. Raises `MissingColumn`.
     """
     fields = {}
     for column, accepted in columns.items():
@@ -108,7 +109,7 @@ class _RecordReader:
             for number, reason in sorted(why.items())
         ]
         kept = pa.array(keep)
-        return Block(
+        return Block.of_columns(
             {name: column.filter(kept) for name, column in columns.items()},
             starts[keep] + self.line,
             rejects,
@@ -143,8 +144,7 @@ class _RecordReader:
         each = np.bincount(of, minlength=count)
         if field.repeated:
             _check_counts(name, field, values, record, each, why)
-            offsets = np.concatenate(([0], np.cumsum(each)))
-            return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), found)
+            return lists_of(each, found)
         for number in np.flatnonzero(each > 1).tolist():
             why.setdefault(number, f"{each[number]} lines are its {name}, expected one")
         place = np.full(count, -1, np.int64)

@@ -10,8 +10,8 @@ import codecs
 import contextlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from transforms.csv_records import (
     split_records,
     split_unquoted,
 )
+from transforms.lists import list_texts
 
 _BLOCK_CHARS = 4 << 20
 _HEADER_SHOWN = 200
@@ -67,7 +68,9 @@ class Block:
     """Rows of a file: one string array a wanted column, the line each row began at, the rejects.
 
     `records` counts rows and rejects; `characters` is how much of the file the block took up;
-    `raw` are the bytes of each row, where they were asked for.
+    `raw` are the bytes of each row, where they were asked for. `lists` has those of the columns
+    that hold lists of texts, or lists of these, null where a row holds a text; `columns` then has
+    all that is in a list, a space between.
     """
 
     columns: dict[str, pa.Array]
@@ -75,6 +78,33 @@ class Block:
     rejects: list[RejectedRow]
     characters: int
     raw: pa.Array | None = None
+    lists: dict[str, pa.Array] = field(default_factory=dict)
+
+    @classmethod
+    def of_columns(
+        cls,
+        columns: Mapping[str, pa.Array],
+        lines: np.ndarray,
+        rejects: list[RejectedRow],
+        characters: int,
+        raw: pa.Array | None,
+    ) -> Block:
+        """Return a block of columns of texts, and of some in which every row holds a list."""
+        lists = {name: array for name, array in columns.items() if pa.types.is_list(array.type)}
+        texts = {name: list_texts(array) for name, array in lists.items()}
+        return cls({**columns, **texts}, lines, rejects, characters, raw, lists)
+
+    def take(self, keep: np.ndarray, more: Iterable[RejectedRow] = ()) -> Block:
+        """Return the block with these rows, and with more rejects."""
+        mask = pa.array(keep)
+        return replace(
+            self,
+            columns={name: column.filter(mask) for name, column in self.columns.items()},
+            lines=self.lines[keep],
+            rejects=[*self.rejects, *more],
+            raw=None if self.raw is None else self.raw.filter(mask),
+            lists={name: column.filter(mask) for name, column in self.lists.items()},
+        )
 
     @property
     def records(self) -> int:

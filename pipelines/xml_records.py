@@ -12,11 +12,12 @@ import contextlib
 import html
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
+from configs.categories import ListMeaning
 from configs.errors import UsageError
 from pipelines.objects import Objects, object_blocks
 from pipelines.tables import Block, bytes_of, open_text
@@ -41,7 +42,7 @@ def read_xml_blocks(
     items: str,
     encoding: str = "utf-8",
     max_record_bytes: int = 1 << 20,
-    lists: Collection[str] = (),
+    lists: Mapping[str, ListMeaning] | None = None,
     reject: str | None = None,
 ) -> Iterator[Block]:
     """Yield the blocks of a file, with their keys and values as raw bytes, in JSON.

@@ -47,9 +47,7 @@ def float_texts(numbers: pa.Array) -> pa.Array:
 
 
 def text_values(column: pa.Array) -> pa.Array:
-    """Return a column of texts, or of lists of texts, as trimmed strings; empty where null."""
-    if pa.types.is_list(column.type):
-        column = pc.binary_join(column, " ")
+    """Return a column of texts trimmed; empty where null."""
     return pc.utf8_trim_whitespace(pc.fill_null(column, ""))
 
 

@@ -3,38 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.lists import counts_of, lists_of, rows_of, some_of
+
 # ASCII's unit separator, which no category holds: `category_paths` sees to it.
 BETWEEN_LABELS = "\x1f"
+_BETWEEN_PARTS = "\x1e"
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """A column that says categories: the text of each record, or its list where `lists` has one."""
+
+    name: str
+    texts: pa.Array
+    lists: pa.ListArray | None = None
 
 
 def record_labels(
-    columns: Sequence[pa.Array],
+    columns: Sequence[LabelColumn],
     *,
-    label_separator: str | None,
+    lists_are_paths: bool = False,
+    label_separator: str | None = None,
     separator: str,
     rename: Iterable[tuple[str, str]] = (),
     replace: Iterable[tuple[str, str]] = (),
     prefix: str = "",
-) -> pa.Array:
-    """Return the categories of each record, `BETWEEN_LABELS` between; empty where there is none.
+) -> tuple[pa.Array, dict[int, str]]:
+    r"""Return the categories of each record, `BETWEEN_LABELS` between; empty where there is none.
 
     Columns `[baby, pets]` and `[toys, ]` with the separator `>` give `[baby>toys, pets]`. One
-    column of lists, or of texts like `a,b,a` with the label separator `,`, gives `a\x1fb`.
+    column of lists, or of texts like `a,b,a` with the label separator `,`, gives `a\x1fb`. Lists
+    that are paths, `[a, b]` or `[[a, b], [c]]`, give `a>b` and `a>b\x1fc`. Beside that comes which
+    records hold lists that say no categories, and why.
     """
-    lists = _label_lists(columns, label_separator, separator)
-    labels = pc.dictionary_encode(pc.fill_null(lists.flatten(), ""))
+    why: dict[int, str] = {}
+    labels = [_labels(column, lists_are_paths, separator, why) for column in columns]
+    if len(columns) == 1:
+        lists = _several(columns[0].texts, labels[0], label_separator)
+    else:
+        texts = [_one(column, of, why) for column, of in zip(columns, labels, strict=True)]
+        lists = _each_alone(pc.binary_join_element_wise(*texts, separator))
+    names = pc.dictionary_encode(pc.fill_null(lists.flatten(), ""))
     paths = category_paths(
-        labels.dictionary, separator=separator, rename=rename, replace=replace, prefix=prefix
+        names.dictionary, separator=separator, rename=rename, replace=replace, prefix=prefix
     )
-    names = pc.dictionary_encode(pa.array(paths, pa.string()).take(labels.indices))
-    rows = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    names = pc.dictionary_encode(pa.array(paths, pa.string()).take(names.indices))
     some = pc.not_equal(names.dictionary, "").to_numpy(zero_copy_only=False)
-    return _joined(rows, names.indices.to_numpy(), names.dictionary, some, len(lists))
+    found = _joined(rows_of(lists), names.indices.to_numpy(), names.dictionary, some, len(lists))
+    return found, why
+
+
+def _labels(
+    column: LabelColumn, lists_are_paths: bool, separator: str, why: dict[int, str]
+) -> pa.ListArray | None:
+    """Return the categories in each list of a column, null where there is none."""
+    lists = column.lists
+    if lists is None or not lists_are_paths:
+        return lists
+    if not pa.types.is_list(lists.type.value_type):
+        lists = _each_alone(lists)  # each is one path
+    paths, rows = lists.flatten(), rows_of(lists)
+    texts, broken = _path_texts(paths, separator)
+    for row in rows[paths.is_null().to_numpy(zero_copy_only=False)].tolist():
+        why[row] = f"its {column.name} holds what is neither a text nor a list of texts"
+    for row in rows[broken].tolist():
+        why.setdefault(row, f"a part of its {column.name} holds the separator {separator!r}")
+    found = lists_of(counts_of(lists), texts)
+    return pc.if_else(lists.is_valid(), found, None) if lists.null_count else found
+
+
+def _path_texts(paths: pa.ListArray, separator: str) -> tuple[pa.Array, np.ndarray]:
+    """Return each path as a text, and in which a part would be taken for several."""
+    parts = pc.fill_null(pc.utf8_trim_whitespace(paths.flatten()), "")
+    trimmed = lists_of(counts_of(paths), parts)
+    whole = some_of(trimmed, pc.not_equal(parts, "").to_numpy(zero_copy_only=False))
+    texts = pc.binary_join(whole, separator)
+    parted = pc.replace_substring(texts, separator, _BETWEEN_PARTS)
+    broken = pc.not_equal(parted, pc.binary_join(whole, _BETWEEN_PARTS))
+    return texts, broken.to_numpy(zero_copy_only=False)
+
+
+def _several(
+    texts: pa.Array, lists: pa.ListArray | None, label_separator: str | None
+) -> pa.ListArray:
+    """Return the categories of each record: those of its list, else of its text."""
+    if lists is not None and not lists.null_count:
+        return lists
+    texts = pc.fill_null(texts, "")
+    parted = pc.split_pattern(texts, label_separator) if label_separator else _each_alone(texts)
+    return parted if lists is None else pc.coalesce(lists, parted)
+
+
+def _one(column: LabelColumn, lists: pa.ListArray | None, why: dict[int, str]) -> pa.Array:
+    """Return the text of each record, where a list has but one; note in `why` where it has more."""
+    texts = pc.fill_null(column.texts, "")
+    if lists is None:
+        return texts
+    values = pc.fill_null(lists.flatten(), "")
+    blank = pc.equal(pc.utf8_trim_whitespace(values), "").to_numpy(zero_copy_only=False)
+    some = some_of(lists, ~blank)
+    counts = counts_of(some)
+    for row in np.flatnonzero(counts > 1).tolist():
+        reason = f"its {column.name} holds {counts[row]} values"
+        why.setdefault(row, f"{reason}, where several columns make one path")
+    return pc.if_else(lists.is_valid(), pc.binary_join(some, " "), texts)
+
+
+def _each_alone(values: pa.Array) -> pa.ListArray:
+    return lists_of(np.ones(len(values), np.int64), values)
 
 
 def category_paths(
@@ -69,19 +151,6 @@ def split_labels(categories: pa.Array) -> pa.ListArray | None:
     return pc.split_pattern(categories, BETWEEN_LABELS)
 
 
-def _label_lists(
-    columns: Sequence[pa.Array], label_separator: str | None, separator: str
-) -> pa.ListArray:
-    first = columns[0]
-    if pa.types.is_list(first.type):
-        return first
-    if label_separator:
-        return pc.split_pattern(pc.fill_null(first, ""), label_separator)
-    filled = [pc.fill_null(column, "") for column in columns]
-    whole = pc.binary_join_element_wise(*filled, separator)
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(whole) + 1, dtype=np.int32)), whole)
-
-
 def _joined(
     rows: np.ndarray, ids: np.ndarray, names: pa.Array, some: np.ndarray, size: int
 ) -> pa.Array:
@@ -89,8 +158,6 @@ def _joined(
     rows, ids = rows[some[ids]], ids[some[ids]]
     _, first = np.unique(rows * max(1, len(names)) + ids, return_index=True)
     first.sort()
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(rows[first], minlength=size))))
-    lists = pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), names.take(pa.array(ids[first]))
-    )
+    counts = np.bincount(rows[first], minlength=size)
+    lists = lists_of(counts, names.take(pa.array(ids[first])))
     return pc.binary_join(lists, BETWEEN_LABELS)

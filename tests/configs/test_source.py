@@ -28,6 +28,8 @@ def test_titles_and_categories_may_come_from_headers_fields_and_joins() -> None:
     named = {"header": ["id", "x"], "joins": [join], "columns": {"title": ["title", "name"]}}
     assert list(parse(named, by("aisle", "x")).source.joined) == ["aisle", "name"]
     assert parse(RECORDS, by("tag")).source.repeated_fields == ["tag"]
+    assert parse(RECORDS, by("title", "tag", lists="path")).categories.lists == "path"
+    assert parse({"format": "jsonl"}, by("a", "b")).categories.lists == "labels"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,20 @@ def test_titles_and_categories_may_come_from_headers_fields_and_joins() -> None:
         ({**RECORDS, "columns": {"title": ["tag"]}}, {}, ["'tag' must not be repeated"]),
         ({"columns": {"title_join": ["a", "b"]}, "header": ["a"]}, {}, ["columns.title is 'b'"]),
         ({}, by("a", "b", label_separator=","), ["label_separator", "one column", "['a', 'b']"]),
+        ({}, {"lists": "path"}, ["lists: path", "source: columns", "source: file_name"]),
+        ({}, by("a", lists="paths"), ["categories.lists", "'labels' or 'path'"]),
+        (
+            {"format": "jsonl"},
+            by("a", lists="path", label_separator=","),
+            ["lists: path", "label_separator: ','", "leave one of them out"],
+        ),
+        ({}, by("a", lists="path"), ["categories.lists: path", "source.format: table", "['a']"]),
+        (RECORDS, by("title", lists="path"), ["categories.lists: path", "source.format: records"]),
+        (
+            {"format": "jsonl", "joins": [{"files": "a.csv", "by": "x", "columns": ["c"]}]},
+            by("c", lists="path"),
+            ["categories.lists: path", "['c'] are texts"],
+        ),
         ({}, {"replace": [{"find": "("}]}, ["categories.replace", "'('"]),
         ({}, {"replace": [{"find": "a"}]}, ["replace", "source: columns"]),
         ({"joins": [{"files": "a.csv", "by": "x", "columns": []}]}, {}, ["joins.0.columns"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from configs.source import RecordSettings
@@ -46,7 +47,9 @@ def read(
         encoding=encoding,
         max_record_bytes=max_record_bytes,
     ):
-        columns = (block.lines.tolist(), *(block.columns[c].to_pylist() for c in COLUMNS))
+        assert {column.type for column in block.columns.values()} == {pa.string()}
+        found = [block.lists.get(name, block.columns[name]) for name in COLUMNS]
+        columns = (block.lines.tolist(), *(column.to_pylist() for column in found))
         rows += zip(*columns, strict=True)
         rejects += block.rejects
         raws += block.raw.to_pylist() + [reject.raw for reject in block.rejects]

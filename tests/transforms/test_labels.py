@@ -5,15 +5,26 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from transforms.labels import BETWEEN_LABELS, record_labels, split_labels
+from transforms.labels import BETWEEN_LABELS, LabelColumn, record_labels, split_labels
 from transforms.title_batches import count_titles
 from transforms.titles import CLEANED, distinct_titles
 
 
 def labels(*columns: list, **rules: object) -> list[list[str]]:
-    rules = {"label_separator": None, "separator": ">", **rules}
-    found = record_labels([pa.array(column) for column in columns], **rules).to_pylist()
-    return [text.split(BETWEEN_LABELS) if text else [] for text in found]
+    """Return the categories of each record whose columns hold texts or lists."""
+    found, why = record_labels(
+        [label_column(f"c{n}", column) for n, column in enumerate(columns)],
+        **{"separator": ">", **rules},
+    )
+    assert why == {}
+    return [text.split(BETWEEN_LABELS) if text else [] for text in found.to_pylist()]
+
+
+def label_column(name: str, values: list) -> LabelColumn:
+    lists = [value if isinstance(value, list) else None for value in values]
+    texts = ["not read" if isinstance(value, list) else value for value in values]
+    some = None if lists == [None] * len(lists) else pa.array(lists)
+    return LabelColumn(name, pa.array(texts, pa.string()), some)
 
 
 def test_columns_are_parts_of_a_path_and_empty_parts_are_left_out() -> None:
@@ -66,7 +77,7 @@ def test_the_separator_of_labels_cannot_come_from_a_name() -> None:
 
 
 def test_no_rows_give_no_labels() -> None:
-    assert labels(pa.array([], pa.string())) == []
+    assert labels([]) == []
     assert split_labels(pa.array([], pa.string())) is None
 
 
