@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -10,7 +11,8 @@ from configs.section import Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 Members = Annotated[int, Field(ge=1, le=64)]
-_TITLES_ENOUGH, _TITLES_A_CLASS, _MOST_PASSES = 3000, 100, 16
+_TITLES_ENOUGH, _TITLES_OF_A_CLASS = 3000, 100
+_MOST_PASSES, _MOST_TITLES = 16, 2_000_000
 _MEMBERS, _TITLES_OF_ALL_MEMBERS = 4, 200_000
 _LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float16: a quarter of a gigabyte
 
@@ -35,13 +37,15 @@ class FitSettings(Section):
         """How many tokens `features.tokens.length` must leave of a title for the model to work."""
         return 1
 
-    def epochs_of(self, titles: int, classes: int) -> int:
+    def epochs_of(self, titles: int, of_class: float) -> int:
         """Return `epochs`; where null one pass over `titles`, or as many as few titles need.
 
-        Until some 3,000 were seen, and 100 for each class; never more than 16.
+        Until some 3,000 were seen, and 100 of a class that is neither large nor small, which has
+        `of_class` of them; never more than 16, nor two million titles in more than one.
         """
-        wanted = max(_TITLES_ENOUGH, _TITLES_A_CLASS * classes)
-        return self.epochs or min(_MOST_PASSES, max(1, -(-wanted // titles)))
+        wanted = max(_TITLES_ENOUGH / titles, _TITLES_OF_A_CLASS / of_class)
+        most = min(_MOST_PASSES, _MOST_TITLES // titles)
+        return self.epochs or max(1, min(most, math.ceil(wanted)))
 
     def members_of(self, titles: int) -> int:
         """Return `members`; where null as many as see 200,000 titles in a pass, 4 at most."""

@@ -30,7 +30,7 @@ from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
 
-_CHARACTER_SIZES, _SMALL_INPUT = (3, 4, 5), 2 << 20
+_CHARACTER_SIZES, _SMALL_INPUT = (3, 4, 5), 8 << 20
 _LEAST_SHARDS, _MOST_SHARDS = 32, 100_000
 _SHARD_BYTES = 10 << 20  # of input; a step holds a few times fifty that of each shard in work
 _RECORD_BYTES = 100
@@ -90,7 +90,7 @@ class NgramSettings(Section):
     """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept.
 
     `character_sizes` adds those of the characters of each word, its edges among them; none: 3 to 5
-    for an input of up to 2 MiB, and no size for a larger one.
+    for an input of up to 8 MiB, and no size for a larger one.
     """
 
     sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)

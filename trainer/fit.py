@@ -61,6 +61,11 @@ class Fit:
         """The epoch of the history at which `run` left the model."""
         return self.state.history[self.state.best_epoch]
 
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """What `run` returned."""
+        return self.state.history
+
     def keep(self) -> None:
         """Write where the fit ended, so that another process need not fit this again."""
         self._save()

@@ -7,7 +7,8 @@ mean has heads as any network, and a temperature.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -17,7 +18,44 @@ from trainer.models.family import Features
 from trainer.plan import FitPlan
 from trainer.validation import Validation, named_figures
 
+_WORSE_ALONE = 0.015  # of the score: more than the mean of two kinds gains
+
 History = list[dict[str, float]]
+
+
+class Scored(Protocol):
+    """A fit that says how good it is."""
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The figures of its best epoch."""
+
+
+OneFit = TypeVar("OneFit", bound=Scored)
+
+
+def fit_kinds(members: int, two_kinds: bool, fit: Callable[[int, bool], OneFit]) -> list[OneFit]:
+    """Fit so many members by their numbers; `fit` is told whether one sees words alone.
+
+    Of two kinds the first sees all n-grams, the second those of words alone: what the two get wrong
+    differs, and their mean is better than each. So is every second one after them. But where words
+    alone are much worse, as in languages of many endings, the second is left out, and the others
+    see all.
+    """
+    if not two_kinds or members == 1:
+        return [fit(number, False) for number in range(members)]
+    fits = [fit(0, False), fit(1, True)]
+    words_alone = _score(fits[1]) >= _score(fits[0]) - _WORSE_ALONE
+    if not words_alone:
+        del fits[1]
+    while len(fits) < members:
+        number = len(fits) + (not words_alone)
+        fits.append(fit(number, words_alone and number % 2 == 1))
+    return fits
+
+
+def _score(fit: Scored) -> float:
+    return fit.best["val_accuracy"] if "val_accuracy" in fit.best else fit.best["val_micro_f1"]
 
 
 class MeanOfMembers(keras.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,41 +16,46 @@ from configs.models import FitSettings
 from configs.settings import Settings
 from configs.training import ObjectiveName, TrainingSettings
 from pipelines.made_with import made_character_sizes
-from pipelines.statistics import read_figures, read_seen_ngrams, read_taxonomy
+from pipelines.statistics import (
+    read_figures,
+    read_label_counts,
+    read_seen_ngrams,
+    read_taxonomy,
+)
 from trainer.columns import check_columns, columns_seen, empty_columns
 from trainer.dataset import shard_files
 from trainer.heads import make_heads
 from trainer.models import FAMILIES
 from trainer.models.columns import BesideTitle
 from trainer.models.family import DataShape, Family
-from trainer.objectives import Objective
+from trainer.objectives import Heads, Objective
 from trainer.plan import FitPlan, Part
 from trainer.vocabulary import KnownWords, read_known_words, read_ngram_vectors
 from transforms.categories import Taxonomy
 
 _STEPS_WANTED, _LEAST_BATCH = 250, 32
-_TITLES_A_CLASS_FOR_WORDS = 100  # with fewer no member is better off without characters
 _SHUFFLED_WHOLE = 50_000  # as many examples in memory, or fewer, are shuffled as one
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A family, and what it is to be fitted on, by how many `members`; `mixed`: of two kinds."""
+    """A family, and what it is to be fitted on, by how many `members`.
+
+    `two_kinds`: there are n-grams of characters beside those of words, which a member can go
+    without.
+    """
 
     family: Family
     taxonomy: Taxonomy
     plan: FitPlan
     members: int
-    mixed: bool
+    two_kinds: bool
     shape: DataShape
     words: KnownWords
 
-    def of_member(self, number: int) -> Setup:
-        """Return the setup of one of the members: each has an order of its own.
-
-        Of two kinds every second one sees n-grams of words alone: what the two get wrong differs.
-        """
-        shape = replace(self.shape, words_alone=self.mixed and number % 2 == 1)
+    def of_member(self, number: int, *, words_alone: bool = False) -> Setup:
+        """Return the setup of one of the members: each has an order of its own."""
+        shape = replace(self.shape, words_alone=words_alone)
         return replace(self, plan=self.plan.of_member(number), shape=shape)
 
 
@@ -95,7 +101,7 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
     )
     parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
     rows = max(part.rows for part in parts)
-    epochs = hyper.epochs_of(rows, heads.columns)
+    epochs = hyper.epochs_of(rows, rows * _typical_share(heads, settings, artifacts))
     joint = training.joint
     plan = FitPlan(
         heads=heads,
@@ -118,8 +124,20 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         columns=columns,
     )
     members = hyper.members_of(rows)
-    mixed = characters and rows >= _TITLES_A_CLASS_FOR_WORDS * heads.columns
-    return Setup(family, taxonomy, plan, members, mixed, shape, words)
+    two_kinds = characters and "ngrams" in family.features
+    return Setup(family, taxonomy, plan, members, two_kinds, shape, words)
+
+
+def _typical_share(heads: Heads, settings: Settings, artifacts: RunArtifacts) -> float:
+    """Return which share of the training titles is of a class neither large nor small.
+
+    Where classes are not those whose titles were counted, all count as of one size.
+    """
+    counted = settings.training.level == settings.objectives.exclusive.level
+    if "exclusive" not in settings.training.objectives or not counted:
+        return 1 / heads.columns
+    counts = [of_class["train"] for of_class in read_label_counts(artifacts.stats).values()]
+    return statistics.median(count for count in counts if count) / sum(counts)
 
 
 def _shuffle_buffer(training: TrainingSettings, rows: int) -> int:

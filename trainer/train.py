@@ -28,7 +28,7 @@ from trainer.dataset import TOKENS
 from trainer.export import TitleClassifier, save_classifier
 from trainer.fit import Fit
 from trainer.heads import levels_above
-from trainer.members import History, MeanOfMembers, figures_of, mean_history
+from trainer.members import MeanOfMembers, figures_of, fit_kinds, mean_history
 from trainer.setup import Cuts, Setup, built, hyper_parameters, set_up
 from trainer.vocabulary import vectors_fingerprint
 
@@ -116,6 +116,10 @@ class Fitted:
     seconds: float
 
     @property
+    def members(self) -> int:
+        return len(self.model.members) if isinstance(self.model, MeanOfMembers) else 1
+
+    @property
     def parameters(self) -> int:
         return sum(math.prod(variable.shape) for variable in self.model.trainable_variables)
 
@@ -150,32 +154,37 @@ def fit_members(
 ) -> Fitted:
     """Fit one member after the other; of several the model is their mean."""
     started = time.perf_counter()
-    fits = [
-        _fit_member(setup, settings, strategy, number, checkpoints, fitted_on, on_progress)
-        for number in range(setup.members)
-    ]
-    model, best, history = fits[0]
+
+    def fit(number: int, words_alone: bool) -> Fit:
+        own = setup.of_member(number, words_alone=words_alone)
+        folder = f"{checkpoints}/member-{number}" if number else checkpoints
+        one = _prepared(own, settings, strategy, folder, fitted_on, number)
+        one.run(on_progress)
+        if number < setup.members - 1 or words_alone:
+            one.keep()
+        return one
+
+    fits = fit_kinds(setup.members, setup.two_kinds, fit)
+    model, best, history = fits[0].model, fits[0].best, fits[0].history
     if len(fits) > 1:
-        model = MeanOfMembers([model for model, _, _ in fits])
-        best = figures_of(model, setup.plan, [best for _, best, _ in fits])
-        history = mean_history([history for _, _, history in fits])
+        model = MeanOfMembers([one.model for one in fits])
+        best = figures_of(model, setup.plan, [one.best for one in fits])
+        history = mean_history([one.history for one in fits])
     return Fitted(model, setup, best, history, time.perf_counter() - started)
 
 
-def _fit_member(
+def _prepared(
     setup: Setup,
     settings: Settings,
     strategy: tf.distribute.Strategy,
-    number: int,
-    checkpoints: str,
+    folder: str,
     fitted_on: Mapping[str, str],
-    on_progress: Callable[[int], None],
-) -> tuple[keras.Model, dict[str, float], History]:
-    """Return one of the members at its best epoch, the figures of that epoch, and its history.
+    number: int,
+) -> Fit:
+    """Return what fits one of the members.
 
     One that an earlier process finished is only read again.
     """
-    setup = setup.of_member(number)
     plan = setup.plan
     keras.utils.set_random_seed(settings.training.seed + number)
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))
@@ -186,12 +195,7 @@ def _fit_member(
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
     keras.mixed_precision.set_global_policy("float32")  # the layers have theirs; others get none
-    folder = f"{checkpoints}/member-{number}" if number else checkpoints
-    fit = Fit(model, optimizer, plan, folder, strategy, fitted_on)
-    history = fit.run(on_progress)
-    if number < setup.members - 1:
-        fit.keep()
-    return model, fit.best, history
+    return Fit(model, optimizer, plan, folder, strategy, fitted_on)
 
 
 def _train(
@@ -203,7 +207,7 @@ def _train(
     figures = {
         "model": hparams_id(settings),
         "parameters": fitted.parameters,
-        "members": setup.members,
+        "members": fitted.members,
         "classes": setup.shape.classes,
         "fit_seconds": round(fitted.seconds, 3),
         **{name: value for name, value in fitted.best.items() if name.startswith("val_")},

@@ -130,26 +130,31 @@ def test_a_batch_grows_with_the_shards_it_is_cut_into_unless_its_rows_are_set() 
 
 
 @pytest.mark.parametrize(
-    ("titles", "classes", "epochs"),
+    ("titles", "of_class", "epochs"),
     [
-        (1, 2, 16),
-        (187, 2, 16),
-        (188, 2, 16),
-        (1000, 17, 3),
-        (2999, 30, 2),
-        (3000, 30, 1),
-        (5000, 134, 3),
-        (8000, 523, 7),
-        (52_300, 523, 1),
-        (4000, 2000, 16),
-        (10**9, 2000, 1),
+        (1, 1, 16),
+        (187, 90, 16),
+        (188, 90, 16),
+        (1000, 59, 3),
+        (1000, 20, 5),
+        (2999, 100, 2),
+        (3000, 100, 1),
+        (3400, 21, 5),
+        (5000, 37.3, 3),
+        (8000, 15.3, 7),
+        (52_300, 100, 1),
+        (52_300, 99.5, 2),
+        (4000, 2, 16),
+        (400_000, 2, 5),
+        (1_000_001, 2, 1),
+        (10**9, 500_000, 1),
     ],
 )
 def test_few_titles_for_their_classes_are_seen_more_than_once(
-    titles: int, classes: int, epochs: int
+    titles: int, of_class: float, epochs: int
 ) -> None:
-    assert ModelSettings().bag_of_ngrams.epochs_of(titles, classes) == epochs
-    assert CnnSettings(epochs=None).epochs_of(titles, classes) == epochs
+    assert ModelSettings().bag_of_ngrams.epochs_of(titles, of_class) == epochs
+    assert CnnSettings(epochs=None).epochs_of(titles, of_class) == epochs
 
 
 @pytest.mark.parametrize(

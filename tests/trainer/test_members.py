@@ -18,8 +18,7 @@ from small_models import SHAPE, small_model, small_settings
 from configs.loading import load_settings
 from configs.models import BagOfNgramsSettings, CnnSettings
 from pipelines import progress
-from trainer import setup
-from trainer.members import MeanOfMembers, mean_history
+from trainer.members import MeanOfMembers, fit_kinds, mean_history
 from trainer.models import FAMILIES
 from trainer.train import Fitted, fit_model, hparams_id
 
@@ -74,25 +73,62 @@ def test_the_logits_are_the_mean_of_those_of_the_members() -> None:
     assert settings.members == 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """What a fit says of itself, and what it was asked to see."""
+
+    number: int
+    words_alone: bool
+    best: dict[str, float]
+
+
 @pytest.mark.parametrize(
-    ("sizes", "titles", "alone"),
-    [("[]", 0, []), ("[3]", 0, [1, 3]), ("[3]", 1000, [])],
-    ids=["words", "both kinds", "few titles a class"],
+    ("kinds", "members", "worse", "fitted_as", "kept"),
+    [
+        (1, 3, 0.5, [(0, False), (1, False), (2, False)], [0, 1, 2]),
+        (2, 1, 0.5, [(0, False)], [0]),
+        (2, 2, 0.01, [(0, False), (1, True)], [0, 1]),
+        (2, 2, 0.02, [(0, False), (1, True), (2, False)], [0, 2]),
+        (2, 4, -0.1, [(0, False), (1, True), (2, False), (3, True)], [0, 1, 2, 3]),
+        (2, 4, 0.1, [(0, False), (1, True), (2, False), (3, False), (4, False)], [0, 2, 3, 4]),
+    ],
 )
-def test_every_second_member_sees_the_words_alone_where_there_are_titles_enough(
-    sizes: str,
-    titles: int,
+def test_every_second_member_sees_words_alone_unless_they_are_much_worse(
+    kinds: int,
+    members: int,
+    worse: float,
+    fitted_as: list[tuple[int, bool]],
+    kept: list[int],
+) -> None:
+    asked = []
+
+    def fit(number: int, words_alone: bool) -> Scored:
+        asked.append((number, words_alone))
+        return Scored(number, words_alone, {"val_accuracy": 0.8 - worse * words_alone})
+
+    assert [one.number for one in fit_kinds(members, kinds == 2, fit)] == kept
+    assert asked == fitted_as
+
+
+@pytest.mark.parametrize(("worse", "alone"), [(1.0, [1]), (-1.0, [])])
+def test_members_of_both_kinds_are_fitted_and_what_was_left_out_is_in_no_export(
+    worse: float,
     alone: list[int],
     own: Shop,
     tiny_catalogue: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sets = [f"features.ngrams.character_sizes={sizes}", "models.bag_of_ngrams.members=5"]
-    assert own("preprocess", "--input", tiny_catalogue, run_id="kinds", sets=sets).status == 0
-    monkeypatch.setattr(setup, "_TITLES_A_CLASS_FOR_WORDS", titles)
-    found = setup.set_up(load_settings(own.config, sets), own.at("kinds"))
-    assert found.members == 5
-    assert [n for n in range(5) if found.of_member(n).shape.words_alone] == alone
+    """Whatever words alone are worse by is allowed, then nothing is."""
+    sets = ["features.ngrams.character_sizes=[3]", "models.bag_of_ngrams.members=3"]
+    run = f"kinds-{worse}"
+    assert own("preprocess", "--input", tiny_catalogue, run_id=run, sets=sets).status == 0
+    monkeypatch.setattr("trainer.members._WORSE_ALONE", worse)
+    found = fit_model(load_settings(own.config, sets), own.at(run), str(tmp_path), {})
+    assert found.members == 3
+    kinds = [member.bag.even_alone for member in found.model.members]
+    assert [number for number, even_alone in enumerate(kinds) if even_alone] == alone
+    assert len({member.bag.table.numpy().tobytes() for member in found.model.members}) == 3
 
 
 def test_words_alone_are_the_even_buckets() -> None:
