@@ -20,6 +20,16 @@ _MEANING: Any = {
     "objectives": {"exclusive": True},
     "features": {"tokens": {"length", "strip", "separate"}, "ngrams": True},
 }
+# Of these a key that is new does not matter; below them keys are data, as names of levels are.
+_SECTIONS = {
+    "text",
+    "categories",
+    "objectives",
+    "objectives.exclusive",
+    "features",
+    "features.tokens",
+    "features.ngrams",
+}
 
 
 def write_made_with(settings: Settings, folder: str) -> None:
@@ -66,12 +76,15 @@ def _differences(
     is left open (null) was decided then.
     """
     for key in before.keys() & now.keys():
+        name = f"{prefix}{key}"
         if before[key] == now[key] or now[key] is None:
             continue
-        if isinstance(before[key], dict) and before[key].keys() == now[key].keys():
-            yield from _differences(before[key], now[key], f"{prefix}{key}.")
+        if isinstance(before[key], dict) and (
+            name in _SECTIONS or before[key].keys() == now[key].keys()
+        ):
+            yield from _differences(before[key], now[key], f"{name}.")
         else:
-            yield f"{prefix}{key}", before[key], now[key]
+            yield name, before[key], now[key]
 
 
 def _shown(value: Any) -> str:
