@@ -11,11 +11,14 @@ from rich.table import Table
 from configs.tuning import short_names
 
 _SHOWN_TRIALS = 20
+_REJECTS = {"preprocess": "rejects", "predict": "rejects of the dump"}
 
 
 def show_figures(title: str, figures: Mapping[str, Any]) -> None:
     """Show one stage's figures; what is a list, or nested deeper than once, stays in the JSON."""
     table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")  # a path that is cut short leads nowhere
     for name, value in _rows(figures):
         table.add_row(name, value)
     _console().print(table)
@@ -49,6 +52,9 @@ def show_chain(figures: Mapping[str, Any]) -> None:
     for stage in figures:
         if isinstance(figures[stage], Mapping):
             _say_if_done_before(stage, figures[stage])
+    for stage, called in _REJECTS.items():
+        if "rejects" in figures.get(stage, {}):
+            console.print(f"{called}:  {_rejects(figures[stage])}", soft_wrap=True)
     if "evaluate" in figures:
         console.print(f"report:  {figures['evaluate']['report']}", soft_wrap=True)
     if "write-labels" in figures:
@@ -108,6 +114,10 @@ def _score_rows(scores: Mapping[str, Any], model: str) -> Iterator[tuple[str, st
     yield f"{_spoken(main)}, {model}", _shown(scores[main])
     for name, of_baseline in scores["baselines"].items():
         yield f"{_spoken(main)}, {name}", _shown(of_baseline)
+
+
+def _rejects(figures: Mapping[str, Any]) -> str:
+    return f"{figures['rejects']}, most often: {figures['rejected_most_often']}"
 
 
 def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
 from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
-from pipelines.rejects import count_reasons
+from pipelines.rejects import count_reasons, most_frequent, with_reason
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, require_manifest, run_stage
 from pipelines.write_rejects import WriteRejects
@@ -48,7 +48,8 @@ def batch_predict(
 ) -> Outcome:
     """Run the stage on the dump with the export named `model`; return its manifest.
 
-    Raises `UsageError` where the model is not exported, or the dump cannot be read.
+    Raises `UsageError` where the model is not exported, the dump cannot be read, or not one row of
+    it can.
     """
     options = _options(settings, artifacts, dump, beam_arguments)
     export, provenance, features, rules = _model(settings, artifacts, model)
@@ -78,7 +79,9 @@ def batch_predict(
                 earlier,
             )
         counts = json.loads(storage.read_bytes(f"{work}/{_COUNTS}"))
-        figures = _figures(counts, provenance)
+        _check_some_read(dump, counts)
+        rejects = f"{artifacts.predictions(dump_id)}/rejected"
+        figures = with_reason(_figures(counts, provenance), _reasons(counts), rejects)
         if reuse:
             figures |= {"scored_before": counts.get("reused", 0), SCORED_BY: scorer}
         if rules:
@@ -183,8 +186,24 @@ def _features(export: str) -> ColumnFeatures:
     return read_columns(json.loads(storage.read_bytes(f"{export}/model.json")))
 
 
+def _reasons(counts: dict[str, int]) -> dict[str, int]:
+    """Return how many rows were rejected for each reason."""
+    named = ((key.partition(":"), count) for key, count in counts.items())
+    return {reason: count for (kind, _, reason), count in named if kind == "rejected"}
+
+
+def _check_some_read(dump: str, counts: dict[str, int]) -> None:
+    """Raise `UsageError` where there are rows, but none could be read. None at all is no error."""
+    reasons = _reasons(counts)
+    if reasons and not counts.get("rows"):
+        raise UsageError(
+            f"--dump {dump}: none of {sum(reasons.values())} rows could be read (most often: "
+            f"{most_frequent(reasons)}); correct dump in the config, or name another file"
+        )
+
+
 def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
-    rejected = sum(n for key, n in counts.items() if key.startswith("rejected"))
+    rejected = sum(_reasons(counts).values())
     rows = counts.get("rows", 0) + rejected
     predictions = counts.get("predictions", 0)
     repeated = counts.get("repeated_ids", 0)

@@ -91,6 +91,32 @@ def test_a_dump_of_no_products_is_labelled_and_written(shop: Shop, labelled) -> 
     assert written.figures["predictions"] == 0
 
 
+def test_a_dump_of_which_not_one_row_could_be_read_stops_the_command(
+    shop: Shop, labelled, tmp_path: Path
+) -> None:
+    rows = [b"id,title", b"1,gr\xf6\xdfe", b"2,b\xe4d", b"3,", b""]
+    said, dump_id, _ = labelled("dump.csv", b"\n".join(rows))
+    one_line(said, "dump.csv", "none of 3 rows", "most often: not valid in the declared encoding")
+    assert "config" in said.err
+    assert not Path(shop.at().predictions(dump_id)).exists()
+    one_line(shop("write-labels", "--dump-id", dump_id), "is not there", "aisle predict")
+
+
+def test_rejects_of_a_dump_say_why_and_where(shop: Shop, labelled) -> None:
+    said, dump_id, rejects = labelled("dump.csv", b"id,title\n1,bath towel\n2,\n3,\n,ring\n")
+    folder = f"{shop.at().predictions(dump_id)}/rejected"
+    assert said.figures["rejected_most_often"] == "no title"
+    assert said.figures["rejects"] == folder
+    assert len(rejects) == said.figures["rejected"] == 3
+    assert "rejected_most_often" in said.out.partition("{")[0]
+
+
+def test_a_dump_without_rejects_says_nothing_of_them(labelled) -> None:
+    said, _, _ = labelled("dump.csv", b"id,title\n1,bath towel\n")
+    assert said.figures["rejected"] == 0
+    assert not {"rejected_most_often", "rejects"} & set(said.figures)
+
+
 def test_bad_rows_of_a_csv_dump_are_rejects(shop: Shop, labelled) -> None:
     rows = [b"id,title", b"1,bath towel", b"2,", b",gold ring", b"3,a,b", b'4,"wide 5" lamp']
     rows += [b"5,b\xe4d", b"6," + b"\0" * 154_143, b"7," + b"x" * 10_000_000, b"8,bike helmet", b""]

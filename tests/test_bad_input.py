@@ -134,6 +134,22 @@ def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) ->
     assert all("no column ad" in r["reason"] and "name" in r["reason"] for r in rejects)
 
 
+def test_rejects_say_why_and_where_behind_their_number(
+    shop: Shop, preprocessed, tmp_path: Path
+) -> None:
+    said, _ = preprocessed({HOME: b"ad\nbath one\nb\xe4d\nb\xe4d two\n\0\nbath three\n"})
+    _goes_on(said, records=65, rejected=3)
+    shown = ["rejected", "rejected_most_often", "rejects", "titles"]
+    assert [name for name in said.figures if name in shown] == shown
+    assert said.figures["rejected_most_often"] == "not valid in the declared encoding"
+    assert said.figures["rejects"] == shop.at().rejected
+    table = said.out.partition("{")[0]
+    assert "not valid in the declared encoding" in table
+    again = shop("preprocess", "--input", tmp_path / "catalogue")
+    assert again.figures["done_before"]
+    assert again.figures["rejects"] == shop.at().rejected
+
+
 def test_bytes_that_are_not_utf8_cost_one_record(preprocessed) -> None:
     said, rejects = preprocessed({HOME: b"ad\nbath one\nb\xe4d two\nbath three\n"})
     _goes_on(said, records=63, rejected=1)
