@@ -20,13 +20,14 @@ from configs.rules import RuleBook, load_rules
 from configs.settings import DumpSettings, Settings
 from pipelines import storage
 from pipelines.dumps import DumpFile, find_dump_files
+from pipelines.exports import require_export
 from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
 from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import count_reasons, most_frequent, with_reason
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
-from pipelines.stage import Outcome, require_manifest, run_stage
+from pipelines.stage import Outcome, run_stage
 from pipelines.write_rejects import WriteRejects
 from transforms.predictions import Provenance
 from transforms.rules import report
@@ -102,6 +103,7 @@ def batch_predict(
             *([rules] if rules else []),
         ),
         force=force,
+        renamed_by="--dump-id",
     )
 
 
@@ -142,7 +144,7 @@ def _model(
 ) -> tuple[str, Provenance, ColumnFeatures, RuleBook | None]:
     """Return an export's folder, what it says of itself, and the rules that hold for it today."""
     export = artifacts.exports(model)
-    require_manifest(export, "train")
+    require_export(artifacts, model)
     provenance, features = _provenance(export), _features(export)
     book = load_rules(settings.dump.rules) if settings.dump.rules else None
     return export, provenance, features, in_force(book, features) if book else None

@@ -77,6 +77,23 @@ def test_a_dump_that_is_not_there_or_of_no_known_format(shop: Shop, labelled, tm
     one_line(labelled("dump.parquet", b"id,title\n1,x\n")[0], "not a parquet file")
 
 
+def test_another_dump_under_the_same_name_needs_another_name(shop: Shop, labelled) -> None:
+    assert labelled("dump.csv", b"id,title\n1,bath towel\n")[0].status == 0
+    said, dump_id, _ = labelled("dump.csv", b"id,title\n1,gold ring\n")
+    one_line(said, f"predictions/{dump_id} was made from another input", "choose another --dump-id")
+    assert "--run-id" not in said.err
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["predict", "--dump-id", "nix"]])
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(
+    shop: Shop, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "d.csv").write_bytes(b"id,title\n1,bath towel\n")
+    dump = ["--dump", tmp_path / "d.csv"] if command[0] == "predict" else []
+    exports = [path.name for path in Path(shop.at().exports("x")).parent.iterdir()]
+    one_line(shop(*command, *dump, "--model", "nix"), "exports/nix is not there", *exports)
+
+
 def test_an_empty_dump_stops_the_command(labelled) -> None:
     one_line(labelled("dump.csv", b"")[0], "dump.csv", "empty")
 
