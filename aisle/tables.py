@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -40,6 +41,33 @@ def show_suggestion(figures: Mapping[str, Any]) -> None:
         f"--input {figures['input']}",
         soft_wrap=True,
     )
+
+
+def show_story(figures: Mapping[str, Any]) -> None:
+    """Show a product's label as it is, and every change of it, the oldest first."""
+    show_figures("labels", figures)
+    table = Table(title="changes", title_justify="left")
+    for name in ("when (UTC)", "from", "to", "by", "write_id"):
+        table.add_column(name, overflow="fold")
+    for change in figures["changes"]:
+        old, new = (change[name] or "–" for name in ("old_label", "new_label"))
+        table.add_row(_when(change["changed_at"]), old, new, _who(change), change["write_id"])
+    _console().print(table)
+
+
+def _when(time: str) -> str:
+    """Return a time to the second; what says no zone is in UTC."""
+    found = datetime.fromisoformat(time)
+    found = found.astimezone(UTC) if found.tzinfo else found
+    return found.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _who(change: Mapping[str, Any]) -> str:
+    """Say what made a change: `model cnn-1`, `rule metric@3`, `person ann`, `undo`."""
+    if change["write_source"] == "undo":
+        return "undo"
+    source = change["source"]
+    return f"{source} {change['rule' if source == 'rule' else 'model']}"
 
 
 def show_chain(figures: Mapping[str, Any]) -> None:

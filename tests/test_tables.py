@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aisle.tables import show_chain, show_figures
+from aisle.tables import show_chain, show_figures, show_story
 
 COUNTS = {"records": 9, "rejected": 3, "duplicates": 1, "examples": 5, "seconds": 1.0}
 COUNTS |= {"dropped_conflicts": 0, "unlabelled": 0}
@@ -34,3 +34,13 @@ def test_a_path_in_a_table_is_not_cut_short(capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()[2:-1]
     shown = "".join(line.split("│")[2].strip() for line in lines)
     assert REJECTS["rejects"] in shown
+
+
+def test_a_change_by_a_rule_names_the_rule_and_every_time_is_in_utc(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    change = {"changed_at": "2026-11-21T01:30:00.5+02:00", "old_label": None, "new_label": "tools"}
+    change |= {"source": "rule", "rule": "acme@3", "model": "cnn-1", "write_id": "0f1e"}
+    show_story({"product_id": "p", "label": None, "changes": [change | {"write_source": None}]})
+    row = " ".join(capsys.readouterr().out.splitlines()[-2].split())
+    assert row == "│ 2026-11-20 23:30:00 │ – │ tools │ rule acme@3 │ 0f1e │"
