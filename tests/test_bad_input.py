@@ -66,8 +66,18 @@ def test_no_file_matched(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     one_line(shop("preprocess", "--input", tmp_path / "nothing"), "--input", "**/*.csv")
     one_line(shop("preprocess", "--input", tmp_path / "absent"), "absent", "no file")
+    one_line(shop("preprocess", "--input", tmp_path / "nothing"), "the folder is empty")
     (tmp_path / "nothing" / "HOME.CSV").write_bytes(b"ad\nlamp\n")
     one_line(shop("preprocess", "--input", tmp_path / "nothing"), "what is there is HOME.CSV")
+    for found, files in (
+        ("*.tsv", "what is there is HOME.CSV;"),
+        ("*/a.csv", "what is there is HOME.CSV;"),
+        ("no[w]here/*.csv", "what is there is HOME.CSV;"),
+        ("absent/*.csv", f"no file lies in the folder {tmp_path}/nothing/absent;"),
+    ):
+        said = shop("preprocess", "--input", tmp_path / "nothing" / found)
+        one_line(said, f"{found}: no file matches this glob; {files} correct the glob, or")
+        assert "**/*.csv" not in said.err
     _nothing_finished(shop)
     one_line(shop("train"), "aisle preprocess")
 
