@@ -29,6 +29,7 @@ from pipelines.rejects import count_reasons, most_frequent, with_reason
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
 from pipelines.write_rejects import WriteRejects
+from transforms.csv_records import NO_WORD
 from transforms.predictions import Provenance
 from transforms.rules import report
 from transforms.title_steps import AddCounters
@@ -205,8 +206,9 @@ def _check_some_read(dump: str, counts: dict[str, int]) -> None:
 
 
 def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
-    rejected = sum(_reasons(counts).values())
-    rows = counts.get("rows", 0) + rejected
+    reasons = _reasons(counts)
+    rejected = sum(reasons.values())
+    rows = counts.get("rows", 0) + rejected - reasons.get(NO_WORD, 0)  # these were read
     predictions = counts.get("predictions", 0)
     repeated = counts.get("repeated_ids", 0)
     if rows != predictions + rejected + repeated:
@@ -249,7 +251,7 @@ def build(
         | "Spread the files" >> beam.Reshuffle()
         | "Read the rows" >> ReadDump(settings, log, features)
     )
-    counts = (
+    predicted = (
         read.rows
         | "Hash the ids"
         >> beam.ParDo(CutById(shards)).with_output_types(tuple[int, pa.RecordBatch])
@@ -257,15 +259,23 @@ def build(
         | "Predict and write"
         >> beam.ParDo(
             PredictPart(
-                model, provenance, settings, shards, f"{work}/predictions", log, rules, earlier
+                model,
+                provenance,
+                settings,
+                [file.relative for file in files],
+                shards,
+                f"{work}/predictions",
+                log,
+                rules,
+                earlier,
             )
-        )
+        ).with_outputs(REJECTS, main="counts")
     )
-    rejects = read[REJECTS]
+    rejects = (read[REJECTS], predicted[REJECTS]) | "All rejects" >> beam.Flatten()
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/predictions/rejected", shards)
     (
         (
-            counts,
+            predicted.counts,
             read.rows | "Count the rows" >> beam.Map(lambda b: Counter({("rows",): b.num_rows})),
             rejects | "Count the rejects" >> beam.Map(count_reasons),
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chain import Said, Shop, one_line, predictions
+import yaml
+from chain import Said, Shop, one_line, predictions, write_dump
 from tiny_shop import OpenShop
 
 
@@ -117,6 +118,44 @@ def test_a_dump_of_which_not_one_row_could_be_read_stops_the_command(
     assert "config" in said.err
     assert not Path(shop.at().predictions(dump_id)).exists()
     one_line(shop("write-labels", "--dump-id", dump_id), "is not there", "aisle predict")
+
+
+WORDLESS = ["—", "!!!", "😀", "x", "-", " ' "]
+
+
+def test_a_title_of_which_no_word_is_left_is_a_reject(shop: Shop, labelled) -> None:
+    """The last row of an id decides, here too."""
+    rows = [f"w{number},{title}" for number, title in enumerate(WORDLESS)]
+    rows = ["id,title", "1,bath towel", *rows, "2,bath towel", "2,—", "3,—", "3,犬", "4,7"]
+    said, dump_id, rejects = labelled("dump.csv", "\n".join(rows).encode())
+    assert said.status == 0, said.err
+    assert said.figures["rejected_most_often"] == "no word of the title is left after cleaning"
+    counts = [said.figures[name] for name in ("rows", "rejected", "repeated_ids", "predictions")]
+    assert counts == [len(rows) - 1, len(WORDLESS) + 1, 2, 3]
+    assert sorted(predictions(shop.at(), dump_id).column("id").to_pylist()) == ["1", "3", "4"]
+    assert [(r["source"], r["line"]) for r in rejects] == [
+        ("dump.csv", line) for line in [*range(3, 3 + len(WORDLESS)), 10]
+    ]
+    assert json.loads(rejects[0]["raw"]) == ["w0", "—"]
+    assert shop("write-labels", "--dump-id", dump_id).figures["inserted"] >= 0
+
+
+@pytest.mark.parametrize("reuse", ["true", "false"])
+def test_a_dump_without_a_word_could_be_read_and_labels_nothing(
+    shop: Shop, tmp_path: Path, reuse: str
+) -> None:
+    """Rules come after: to them such a row is none."""
+    rule = {"name": "any", "label": "computers", "title_matches": "."}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"version": "v1", "rules": [rule]}))
+    dump = write_dump(tmp_path / "dump.csv", [("1", "—"), ("2", "!!!")])
+    sets = [f"dump.rules={tmp_path / 'rules.yaml'}", f"dump.reuse_scores={reuse}"]
+    for name in ("wordless-1", "wordless-2"):
+        options = ("--dump", dump, "--dump-id", f"{name}-{reuse}")
+        said = shop("predict", *options, sets=sets)
+        assert said.status == 0, said.err
+        assert (said.figures["rejected"], said.figures["predictions"]) == (2, 0)
+        written = shop("write-labels", *options[2:])
+        assert (written.status, written.figures["predictions"]) == (0, 0)
 
 
 def test_rejects_of_a_dump_say_why_and_where(shop: Shop, labelled) -> None:
