@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -11,11 +12,14 @@ from rich.table import Table
 from configs.tuning import short_names
 
 _SHOWN_TRIALS = 20
+_REJECTS = {"preprocess": "rejects", "predict": "rejects of the dump"}
 
 
 def show_figures(title: str, figures: Mapping[str, Any]) -> None:
     """Show one stage's figures; what is a list, or nested deeper than once, stays in the JSON."""
     table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")  # a path that is cut short leads nowhere
     for name, value in _rows(figures):
         table.add_row(name, value)
     _console().print(table)
@@ -39,6 +43,33 @@ def show_suggestion(figures: Mapping[str, Any]) -> None:
     )
 
 
+def show_story(figures: Mapping[str, Any]) -> None:
+    """Show a product's label as it is, and every change of it, the oldest first."""
+    show_figures("labels", figures)
+    table = Table(title="changes", title_justify="left")
+    for name in ("when (UTC)", "from", "to", "by", "write_id"):
+        table.add_column(name, overflow="fold")
+    for change in figures["changes"]:
+        old, new = (change[name] or "–" for name in ("old_label", "new_label"))
+        table.add_row(_when(change["changed_at"]), old, new, _who(change), change["write_id"])
+    _console().print(table)
+
+
+def _when(time: str) -> str:
+    """Return a time to the second; what says no zone is in UTC."""
+    found = datetime.fromisoformat(time)
+    found = found.astimezone(UTC) if found.tzinfo else found
+    return found.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _who(change: Mapping[str, Any]) -> str:
+    """Say what made a change: `model cnn-1`, `rule metric@3`, `person ann`, `undo`."""
+    if change["write_source"] == "undo":
+        return "undo"
+    source = change["source"]
+    return f"{source} {change['rule' if source == 'rule' else 'model']}"
+
+
 def show_chain(figures: Mapping[str, Any]) -> None:
     """Show what a data team asks of a run: records, accuracy, labels, seconds, where to look."""
     table = Table(title="run", show_header=False, title_justify="left")
@@ -49,6 +80,9 @@ def show_chain(figures: Mapping[str, Any]) -> None:
     for stage in figures:
         if isinstance(figures[stage], Mapping):
             _say_if_done_before(stage, figures[stage])
+    for stage, called in _REJECTS.items():
+        if "rejects" in figures.get(stage, {}):
+            console.print(f"{called}:  {_rejects(figures[stage])}", soft_wrap=True)
     if "evaluate" in figures:
         console.print(f"report:  {figures['evaluate']['report']}", soft_wrap=True)
     if "write-labels" in figures:
@@ -108,6 +142,10 @@ def _score_rows(scores: Mapping[str, Any], model: str) -> Iterator[tuple[str, st
     yield f"{_spoken(main)}, {model}", _shown(scores[main])
     for name, of_baseline in scores["baselines"].items():
         yield f"{_spoken(main)}, {name}", _shown(of_baseline)
+
+
+def _rejects(figures: Mapping[str, Any]) -> str:
+    return f"{figures['rejects']}, most often: {figures['rejected_most_often']}"
 
 
 def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

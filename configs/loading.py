@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
@@ -119,8 +120,17 @@ def _first_problem(error: ValidationError) -> str:
         if first["type"] == "float_type" and _is_exponent(first["input"]):
             written = yaml.safe_dump(float(first["input"])).split()[0]
             message += f"; to YAML that is text: write {written}"
+        if first["type"] == "string_type":
+            message += _quotes_needed(first["input"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}: {message}{more}" if where else f"{message}{more}"
+
+
+def _quotes_needed(value: object) -> str:
+    """Say how a text must be written that YAML takes for something else: `no`, `12`, a date."""
+    if isinstance(value, bool):
+        return "; YAML reads yes, no, on and off as true or false: put the word in quotes"
+    return "; put it in quotes" if isinstance(value, int | float | date) else ""
 
 
 def _is_exponent(value: object) -> bool:

@@ -20,14 +20,16 @@ from configs.rules import RuleBook, load_rules
 from configs.settings import DumpSettings, Settings
 from pipelines import storage
 from pipelines.dumps import DumpFile, find_dump_files
+from pipelines.exports import require_export
 from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
 from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
-from pipelines.rejects import count_reasons
+from pipelines.rejects import count_reasons, most_frequent, with_reason
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
-from pipelines.stage import Outcome, require_manifest, run_stage
+from pipelines.stage import Outcome, run_stage
 from pipelines.write_rejects import WriteRejects
+from transforms.csv_records import NO_WORD
 from transforms.predictions import Provenance
 from transforms.rules import report
 from transforms.title_steps import AddCounters
@@ -48,7 +50,8 @@ def batch_predict(
 ) -> Outcome:
     """Run the stage on the dump with the export named `model`; return its manifest.
 
-    Raises `UsageError` where the model is not exported, or the dump cannot be read.
+    Raises `UsageError` where the model is not exported, the dump cannot be read, or not one row of
+    it can.
     """
     options = _options(settings, artifacts, dump, beam_arguments)
     export, provenance, features, rules = _model(settings, artifacts, model)
@@ -78,7 +81,9 @@ def batch_predict(
                 earlier,
             )
         counts = json.loads(storage.read_bytes(f"{work}/{_COUNTS}"))
-        figures = _figures(counts, provenance)
+        _check_some_read(dump, counts)
+        rejects = f"{artifacts.predictions(dump_id)}/rejected"
+        figures = with_reason(_figures(counts, provenance), _reasons(counts), rejects)
         if reuse:
             figures |= {"scored_before": counts.get("reused", 0), SCORED_BY: scorer}
         if rules:
@@ -99,6 +104,7 @@ def batch_predict(
             *([rules] if rules else []),
         ),
         force=force,
+        renamed_by="--dump-id",
     )
 
 
@@ -139,7 +145,7 @@ def _model(
 ) -> tuple[str, Provenance, ColumnFeatures, RuleBook | None]:
     """Return an export's folder, what it says of itself, and the rules that hold for it today."""
     export = artifacts.exports(model)
-    require_manifest(export, "train")
+    require_export(artifacts, model)
     provenance, features = _provenance(export), _features(export)
     book = load_rules(settings.dump.rules) if settings.dump.rules else None
     return export, provenance, features, in_force(book, features) if book else None
@@ -183,9 +189,26 @@ def _features(export: str) -> ColumnFeatures:
     return read_columns(json.loads(storage.read_bytes(f"{export}/model.json")))
 
 
+def _reasons(counts: dict[str, int]) -> dict[str, int]:
+    """Return how many rows were rejected for each reason."""
+    named = ((key.partition(":"), count) for key, count in counts.items())
+    return {reason: count for (kind, _, reason), count in named if kind == "rejected"}
+
+
+def _check_some_read(dump: str, counts: dict[str, int]) -> None:
+    """Raise `UsageError` where there are rows, but none could be read. None at all is no error."""
+    reasons = _reasons(counts)
+    if reasons and not counts.get("rows"):
+        raise UsageError(
+            f"--dump {dump}: none of {sum(reasons.values())} rows could be read (most often: "
+            f"{most_frequent(reasons)}); correct dump in the config, or name another file"
+        )
+
+
 def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
-    rejected = sum(n for key, n in counts.items() if key.startswith("rejected"))
-    rows = counts.get("rows", 0) + rejected
+    reasons = _reasons(counts)
+    rejected = sum(reasons.values())
+    rows = counts.get("rows", 0) + rejected - reasons.get(NO_WORD, 0)  # these were read
     predictions = counts.get("predictions", 0)
     repeated = counts.get("repeated_ids", 0)
     if rows != predictions + rejected + repeated:
@@ -228,7 +251,7 @@ def build(
         | "Spread the files" >> beam.Reshuffle()
         | "Read the rows" >> ReadDump(settings, log, features)
     )
-    counts = (
+    predicted = (
         read.rows
         | "Hash the ids"
         >> beam.ParDo(CutById(shards)).with_output_types(tuple[int, pa.RecordBatch])
@@ -236,15 +259,23 @@ def build(
         | "Predict and write"
         >> beam.ParDo(
             PredictPart(
-                model, provenance, settings, shards, f"{work}/predictions", log, rules, earlier
+                model,
+                provenance,
+                settings,
+                [file.relative for file in files],
+                shards,
+                f"{work}/predictions",
+                log,
+                rules,
+                earlier,
             )
-        )
+        ).with_outputs(REJECTS, main="counts")
     )
-    rejects = read[REJECTS]
+    rejects = (read[REJECTS], predicted[REJECTS]) | "All rejects" >> beam.Flatten()
     rejects | "Keep the rejects" >> WriteRejects(f"{work}/predictions/rejected", shards)
     (
         (
-            counts,
+            predicted.counts,
             read.rows | "Count the rows" >> beam.Map(lambda b: Counter({("rows",): b.num_rows})),
             rejects | "Count the rejects" >> beam.Map(count_reasons),
         )

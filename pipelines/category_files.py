@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -50,10 +50,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     of_joins = {info.path for info in joined}
     found = [f for f in storage.list_files(root, settings.source.files) if f.path not in of_joins]
     if not found:
-        raise UsageError(
-            f"--input {root}: no file matches {settings.source.files!r}{_instead(root)}; "
-            "name the folder of the category files, or set source.files"
-        )
+        raise UsageError(f"--input {root}: {_why_none(root, settings.source.files)}")
     rules = settings.categories
     every = [*found, *joined]
     digests = storage.content_digests(every)
@@ -79,11 +76,24 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
 
 
-def _instead(root: str) -> str:
-    """Say what is below a folder in which no file matched."""
-    there = storage.list_files(root)
+def _why_none(root: str, pattern: str) -> str:
+    """Say what is wrong with an input in which no file was found, and what to do."""
+    mend = "name the folder of the category files, or set source.files"
+    if there := storage.list_files(root):
+        return f"no file matches {pattern!r}; {_first_of(there)}; {mend}"
+    if storage.exists(root):
+        return f"no file matches {pattern!r}, the folder is empty; {mend}"
+    folder = storage.folder_before_glob(root)
+    if folder is None:
+        return "no file or folder of that name; name the folder of the category files"
+    there = storage.list_files(folder, "*")
+    instead = _first_of(there) if there else f"no file lies in the folder {folder}"
+    return f"no file matches this glob; {instead}; correct the glob, or name the folder"
+
+
+def _first_of(there: Sequence[storage.FileInfo]) -> str:
     more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-    return f"; what is there is {there[0].relative}{more}" if there else " (there is none at all)"
+    return f"what is there is {there[0].relative}{more}"
 
 
 def _category(relative: str, rules: CategorySettings) -> str | None:

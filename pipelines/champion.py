@@ -18,6 +18,7 @@ from typing import Any
 from configs.artifacts import PrefixArtifacts, RunArtifacts
 from configs.errors import UsageError
 from pipelines import storage
+from pipelines.exports import require_export
 from pipelines.stage import require_manifest
 
 
@@ -74,7 +75,7 @@ def promote(prefix: str, run_id: str, model: str, *, reason: str = "by hand") ->
     Raises `UsageError` where the model is not exported or not evaluated.
     """
     artifacts = RunArtifacts(prefix, run_id)
-    require_manifest(artifacts.exports(model), "train")
+    require_export(artifacts, model)
     require_manifest(artifacts.evaluation(model), "evaluate")
     wanted = Champion(run_id, model, _now(), reason)
     with _only_one(prefix):

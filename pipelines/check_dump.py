@@ -15,6 +15,7 @@ from configs.settings import Settings
 from pipelines import storage
 from pipelines.champion import Champion
 from pipelines.dumps import find_dump_files, read_dump_file
+from pipelines.rejects import most_frequent
 
 
 def champion_features(prefix: str, champion: Champion) -> ColumnFeatures:
@@ -40,7 +41,7 @@ def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[
             rows += batch.num_rows + len(rejects)
             reasons.update(reject.reason for reject in rejects)
     rejected = reasons.total()
-    reason = _objection(dump, rows, rejected, settings.schedule.max_rejected)
+    reason = _objection(dump, rows, reasons, settings.schedule.max_rejected)
     return {
         "fit": not reason,
         "reason": reason,
@@ -50,12 +51,15 @@ def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[
     }
 
 
-def _objection(dump: str, rows: int, rejected: int, allowed: float) -> str:
+def _objection(dump: str, rows: int, reasons: Counter[str], allowed: float) -> str:
     if not rows:
         return f"{dump}: a header, but not one row; was it written to the end?"
+    rejected = reasons.total()
+    if rejected == rows:
+        return f"{dump}: none of {rows:,} rows can be read (most often: {most_frequent(reasons)})"
     if rejected > allowed * rows:
         return (
-            f"{dump}: {rejected:,} of {rows:,} rows cannot be read; schedule.max_rejected allows "
-            f"{allowed:.4f} of them"
+            f"{dump}: {rejected:,} of {rows:,} rows cannot be read (most often: "
+            f"{most_frequent(reasons)}); schedule.max_rejected allows {allowed:.4f} of them"
         )
     return ""

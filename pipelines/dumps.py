@@ -68,12 +68,11 @@ def find_dump_files(
     """Return the files of a dump, in path order, and their fingerprint.
 
     `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
-    title. Raises `UsageError` where there is none, its format cannot be told, it lacks a column,
-    nothing is in it, or it is compressed and damaged.
+    title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it.
+    Raises `UsageError` where there is none, its format cannot be told, it lacks a column, nothing
+    is in it, or it is compressed and damaged.
     """
-    found = storage.list_files(dump)
-    if not found:
-        raise UsageError(f"--dump {dump}: no such file; name a file, a folder or a glob")
+    found = _parts_of(dump)
     files = [
         DumpFile(number, info.path, info.relative, _format_of(info, settings), info.size)
         for number, info in enumerate(found)
@@ -83,6 +82,29 @@ def find_dump_files(
     if not any(info.size for info in found):
         raise UsageError(f"--dump {dump}: empty, not even a header; was it written to the end?")
     return files, storage.content_fingerprint(found)
+
+
+def _parts_of(dump: str) -> list[storage.FileInfo]:
+    found = storage.list_files(dump)
+    if not found:
+        raise UsageError(f"--dump {dump}: no such file; name a file, a folder or a glob")
+    folder = storage.folder_before_glob(dump)
+    parts = [file for file in found if file.path == dump or not _is_aside(file, folder)]
+    if not parts:
+        raise UsageError(
+            f"--dump {dump}: only {found[0].relative} and the like, which is no part of a dump: "
+            "its name begins with _ or a dot; name the file itself"
+        )
+    return parts
+
+
+def _is_aside(file: storage.FileInfo, folder: str | None) -> bool:
+    """Tell whether a file, or a folder above it, stands beside a dump: `_SUCCESS`.
+
+    `folder` is what a glob names before its signs: whatever it is called, it was asked for.
+    """
+    name = file.relative if folder is None else file.path.removeprefix(folder)
+    return any(part.startswith(("_", ".")) for part in name.split("/"))
 
 
 def _format_of(file: storage.FileInfo, settings: DumpSettings) -> Format:

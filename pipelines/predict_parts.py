@@ -1,12 +1,17 @@
-"""The heavy steps of a prediction: rows are gathered by id, scored part by part, and written."""
+"""The heavy steps of a prediction: rows are gathered by id, scored part by part, and written.
+
+A title of which no word is left says nothing: such a row is a reject, where the export knows it.
+"""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +23,9 @@ from pipelines import storage
 from pipelines.dumps import DUMP_ROWS
 from pipelines.known_scores import KnownScores, hashes_of, load_scores
 from pipelines.progress import ProgressLog
+from pipelines.read_dump import REJECTS
+from pipelines.rejects import rejects_batch
+from transforms.csv_records import NO_WORD, RejectedRow
 from transforms.overlap import OverlappedDoFn
 from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
 from transforms.rules import RULED_PREDICTIONS, apply_rules
@@ -41,20 +49,25 @@ class CutById(OverlappedDoFn):
 
 
 class PredictPart(OverlappedDoFn):
-    """Keeps the last row of each id, scores its title, and writes one Parquet file a part."""
+    """Keeps the last row of each id, scores its title, and writes one Parquet file a part.
+
+    Gives counters; the output `rejects` gives batches of rows whose title says nothing. `sources`
+    are the names of the dump's files, in their order.
+    """
 
     def __init__(
         self,
         model: str,
         provenance: Provenance,
         settings: DumpSettings,
+        sources: Sequence[str],
         shards: int,
         folder: str,
         log: ProgressLog,
         rules: RuleBook | None = None,
         earlier: Sequence[str] = (),
     ) -> None:
-        self._rules, self._earlier = rules, tuple(earlier)
+        self._rules, self._earlier, self._sources = rules, tuple(earlier), tuple(sources)
         self._model, self._provenance, self._folder = model, provenance, folder
         self._of, self._batch_rows, self._log = shards, settings.batch_rows, log
         self._top_k = settings.top_k
@@ -62,32 +75,46 @@ class PredictPart(OverlappedDoFn):
     def setup(self) -> None:
         load_classifier(self._model)
 
-    def work(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> list[Counter]:
+    def work(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> list[Any]:
         part, batches = element
         rows = pa.Table.from_batches(list(batches)).combine_chunks().to_batches()[0]
         kept = last_rows(rows)
         path = f"{self._folder}/part-{part:05d}-of-{self._of:05d}.parquet"
         schema = RULED_PREDICTIONS if self._rules else PREDICTIONS
         counts: Counter[tuple[str, ...]] = Counter()
+        rejects: list[RejectedRow] = []
         known = self._known()
         with storage.open_output(path) as file, pq.ParquetWriter(file, schema) as writer:
             for begin in range(0, kept.num_rows, self._batch_rows):
-                batch = kept.slice(begin, self._batch_rows)
-                found = score(batch, self._model, self._top_k, self._provenance, known)
-                if known:
-                    hashes = hashes_of(found.column("title_hash"))
-                    counts["reused",] += int((known.places(hashes) >= 0).sum())
-                if self._rules:
-                    book = self._rules
-                    found, did = apply_rules(batch, found, book.rules, book.version)
-                    counts.update({("rule", *key): count for key, count in did.items()})
+                found, bad = self._label(kept.slice(begin, self._batch_rows), known, counts)
                 writer.write_batch(found)
-                self._log.add("titles labelled", batch.num_rows)
+                rejects += bad
+                self._log.add("titles labelled", found.num_rows)
         names = load_classifier(self._model)[1].to_pylist()
         counts["taxonomy", fingerprint({"names": names})] = 1
-        counts["predictions",] = kept.num_rows
+        counts["predictions",] = kept.num_rows - len(rejects)
         counts["repeated_ids",] = rows.num_rows - kept.num_rows
-        return [counts]
+        tagged = [beam.pvalue.TaggedOutput(REJECTS, rejects_batch(rejects))] if rejects else []
+        return [counts, *tagged]
+
+    def _label(
+        self, batch: pa.RecordBatch, known: KnownScores | None, counts: Counter[tuple[str, ...]]
+    ) -> tuple[pa.RecordBatch, list[RejectedRow]]:
+        """Return the predictions of a batch, and the rows that say nothing; add to the counts."""
+        found, wordless = score(batch, self._model, self._top_k, self._provenance, known)
+        rejects = []
+        if wordless.any():
+            rejects = _rejected(batch.filter(pa.array(wordless)), self._sources)
+            kept = pa.array(~wordless)
+            batch, found = batch.filter(kept), found.filter(kept)
+        if known:
+            hashes = hashes_of(found.column("title_hash"))
+            counts["reused",] += int((known.places(hashes) >= 0).sum())
+        if self._rules:
+            book = self._rules
+            found, did = apply_rules(batch, found, book.rules, book.version)
+            counts.update({("rule", *key): count for key, count in did.items()})
+        return found, rejects
 
     def _known(self) -> KnownScores | None:
         if not self._earlier:
@@ -101,11 +128,12 @@ def score(
     top_k: int,
     provenance: Provenance,
     known: KnownScores | None = None,
-) -> pa.RecordBatch:
+) -> tuple[pa.RecordBatch, np.ndarray]:
     """Return the predictions of rows with `id` and `title`, as a batch of `PREDICTIONS`.
 
-    Further columns are what the model takes beside the title, by the names of its inputs. What the
-    `known` scores have of a title is taken from there.
+    Beside it, bool [n], which of these titles say nothing. Further columns are what the model takes
+    beside the title, by the names of its inputs. What the `known` scores have of a title is taken
+    from there.
     """
     from transforms.graphs import hash_graph, to_tensor
 
@@ -113,18 +141,37 @@ def score(
     places = known.places(hashes) if known else np.full(len(hashes), -1)
     fresh = places < 0
     if known is None or fresh.all():
-        classes, probabilities = _scored(rows, model, top_k)
+        classes, probabilities, wordless = _scored(rows, model, top_k)
     else:
         classes, probabilities = known.classes[places], known.probabilities[places]
+        wordless = np.zeros(len(hashes), bool)
         if fresh.any():
             scored = _scored(rows.filter(pa.array(fresh)), model, top_k)
-            classes[fresh], probabilities[fresh] = scored
-    names = load_classifier(model)[1]
-    return predictions_batch(rows.column("id"), hashes, classes, probabilities, names, provenance)
+            classes[fresh], probabilities[fresh], wordless[fresh] = scored
+    ids, names = rows.column("id"), load_classifier(model)[1]
+    found = predictions_batch(ids, hashes, classes, probabilities, names, provenance)
+    return found, wordless
 
 
-def _scored(rows: pa.RecordBatch, model: str, top_k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the classes and probabilities that the model gives, [n, k] both."""
+def _rejected(rows: pa.RecordBatch, sources: Sequence[str]) -> list[RejectedRow]:
+    return [
+        RejectedRow(
+            sources[row["file"]],
+            row["line"],
+            NO_WORD,
+            json.dumps([row["id"], row["title"]], ensure_ascii=False).encode(),
+        )
+        for row in rows.select(DUMP_ROWS.names).to_pylist()
+    ]
+
+
+def _scored(
+    rows: pa.RecordBatch, model: str, top_k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the classes and probabilities that the model gives, [n, k] both, and `wordless` [n].
+
+    An export made before that was told knows of no such title.
+    """
     from transforms.graphs import to_tensor
 
     further = {
@@ -133,7 +180,9 @@ def _scored(rows: pa.RecordBatch, model: str, top_k: int) -> tuple[np.ndarray, n
         if name not in _NO_INPUTS
     }
     found = load_classifier(model)[0](title=to_tensor(rows.column("title")), **further)
-    return found["classes"].numpy()[:, :top_k], found["probabilities"].numpy()[:, :top_k]
+    top = (found[name].numpy()[:, :top_k] for name in ("classes", "probabilities"))
+    none = np.zeros(rows.num_rows, bool)
+    return (*top, found["wordless"].numpy() if "wordless" in found else none)
 
 
 @functools.cache

@@ -15,8 +15,9 @@ from pipelines.category_files import CategoryFile, find_category_files
 from pipelines.cleaned_files import entry_names, known_entries
 from pipelines.made_with import write_made_with
 from pipelines.progress import ProgressLog, show_progress
+from pipelines.rejects import with_reason
 from pipelines.stage import Outcome, run_stage
-from pipelines.statistics import read_figures, why_no_example
+from pipelines.statistics import read_figures, read_reasons, why_no_example
 from pipelines.vocabulary import check_vocabulary, token_shape
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def preprocess(
             make(sized, files, shards, work, log)
         work_stats = f"{work}/stats"
         write_made_with(sized, work_stats)
-        figures = {"files": len(files), **taken, "bytes": size, **read_figures(work_stats)}
+        counts = read_figures(work_stats)
+        counts = with_reason(counts, read_reasons(work_stats), artifacts.rejected)
+        figures = {"files": len(files), **taken, "bytes": size, **counts}
         if not figures["examples"]:
             raise UsageError(
                 f"--input {input_root}: none of {figures['records']} records became an example "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,7 @@ REJECTED = pa.schema(
     ]
 )
 NO_RECORD = "the file holds no record"
+MOST_OFTEN = "rejected_most_often"
 
 
 def by_source(batch: pa.RecordBatch, parts: int) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -54,3 +56,28 @@ def count_reasons(rejects: pa.RecordBatch) -> Counter:
     return Counter(
         {("empty_files",) if why == NO_RECORD else ("rejected", why): n for why, n in pairs}
     )
+
+
+def most_frequent(reasons: Mapping[str, int]) -> str:
+    """Return the reason of most rejects; of several the first by name.
+
+    >>> most_frequent({"no title": 2, "no id": 2, "holds a NUL byte": 1})
+    'no id'
+    """
+    return min(reasons, key=lambda reason: (-reasons[reason], reason))
+
+
+def with_reason(
+    figures: Mapping[str, Any], reasons: Mapping[str, int], folder: str
+) -> dict[str, Any]:
+    """Return a stage's figures; behind `rejected` stand the most frequent reason and the folder.
+
+    Where nothing was rejected neither is there.
+    """
+    if not figures["rejected"]:
+        return dict(figures)
+    more = {MOST_OFTEN: most_frequent(reasons), "rejects": folder}
+    names = list(figures)
+    behind = names.index("rejected") + 1
+    ordered = [*names[:behind], *more, *names[behind:]]
+    return {name: {**figures, **more}[name] for name in ordered}

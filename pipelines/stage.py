@@ -86,18 +86,20 @@ def run_stage(
     input_fingerprint: str,
     config_fingerprint: str,
     force: bool = False,
+    renamed_by: str = "--run-id",
 ) -> Outcome:
     """Run `body` in an empty work folder and publish what it wrote, unless that was done before.
 
     `folders` maps each sub-folder of the work folder to where it is published; the first gets the
     manifest. `body` takes the work folder and returns its figures. With `force` what is finished
     stays until the new one is. Raises `UsageError` where the finished folder was made from
-    something else, another process runs the stage, or the disk is full.
+    something else (`renamed_by` is the option that names another folder), another process runs the
+    stage, or the disk is full.
     """
     home = next(iter(folders.values()))
     finished = read_manifest(home)
     if finished is not None and not force:
-        _check_same(finished, home, input_fingerprint, config_fingerprint)
+        _check_same(finished, home, input_fingerprint, config_fingerprint, renamed_by)
         return Outcome(finished, skipped=True)
     work_folder = f"{work}/{stage}"
     with _only_one(work, stage), _one_line_when_the_disk_is_full(work):
@@ -149,7 +151,7 @@ def peak_rss() -> int:
     return sum(usage) * unit
 
 
-def _check_same(finished: Manifest, home: str, inputs: str, config: str) -> None:
+def _check_same(finished: Manifest, home: str, inputs: str, config: str, option: str) -> None:
     for what, before, now in (
         ("input", finished.input_fingerprint, inputs),
         ("config", finished.config_fingerprint, config),
@@ -157,7 +159,7 @@ def _check_same(finished: Manifest, home: str, inputs: str, config: str) -> None
         if before != now:
             raise UsageError(
                 f"{home} was made from another {what} ({before[:16]}, now {now[:16]}); "
-                "choose another --run-id, or pass --force to make it anew"
+                f"choose another {option}, or pass --force to make it anew"
             )
 
 

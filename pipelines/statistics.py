@@ -16,6 +16,7 @@ from configs.artifacts import SPLITS
 from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.rejects import most_frequent
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
 from transforms.gzip_bytes import gzip_bytes
@@ -115,16 +116,21 @@ def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
 
 def why_no_example(folder: str, level: str) -> str:
     """Return why a `stats` folder without examples has none: its rejects, or what they lack."""
-    text = storage.read_bytes(f"{folder}/rejected.csv").decode()
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    if rows:
-        return f"most often: {max(rows, key=lambda row: int(row['records']))['reason']}"
+    if reasons := read_reasons(folder):
+        return f"most often: {most_frequent(reasons)}"
     figures = read_figures(folder)
     if not figures["records"]:
         return "no file has more than a header; is source.encoding right?"
     if figures["dropped_conflicts"]:
         return "all titles stand in several categories, and objectives.exclusive.conflicts is drop"
     return f"no category has a part for the level {level}; is categories.separator right?"
+
+
+def read_reasons(folder: str) -> dict[str, int]:
+    """Return how many records were rejected for each reason, from a `stats` folder."""
+    text = storage.read_bytes(f"{folder}/rejected.csv").decode()
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return {row["reason"]: int(row["records"]) for row in rows}
 
 
 def read_seen_ngrams(folder: str, buckets: int) -> SeenNgrams:

@@ -59,6 +59,18 @@ def list_files(root: str, pattern: str = "**") -> list[FileInfo]:
     return sorted(found, key=lambda file: file.relative)
 
 
+def folder_before_glob(root: str) -> str | None:
+    """Return the folder that a glob names before its first sign; None where `root` is no glob.
+
+    >>> folder_before_glob("shop/dumps/2026-*/part.csv")
+    'shop/dumps'
+    """
+    if not glob.has_magic(root) or exists(root):
+        return None
+    plain = root[: min(root.index(sign) for sign in "*?[" if sign in root)]
+    return plain.rpartition("/")[0] or ("/" if plain.startswith("/") else ".")
+
+
 def exists(path: str) -> bool:
     """Tell whether a file or folder is there."""
     return cloud_storage.is_there(path) if is_remote(path) else os.path.exists(path)

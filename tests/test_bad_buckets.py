@@ -25,7 +25,8 @@ def test_a_bucket_that_is_not_there(here: Shop, tiny_catalogue: Path, bucket: st
 
 def test_an_input_that_is_not_there(here: Shop, bucket: str) -> None:
     one_line(here("preprocess", "--input", "gs://none/catalogue"), "no bucket 'none'", "--input")
-    one_line(here("preprocess", "--input", f"{bucket}/nowhere"), "no file matches", "--input")
+    one_line(here("preprocess", "--input", f"{bucket}/nowhere"), "no file or folder", "--input")
+    one_line(here("preprocess", "--input", f"{bucket}/*.tsv"), "no file matches this glob")
     one_line(aisle("train", "--config", f"{bucket}/no.yaml"), "cannot be read", "--config")
 
 

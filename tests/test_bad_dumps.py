@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chain import Said, Shop, one_line, predictions
+import yaml
+from chain import Said, Shop, one_line, predictions, write_dump
 from tiny_shop import OpenShop
 
 
@@ -77,6 +78,23 @@ def test_a_dump_that_is_not_there_or_of_no_known_format(shop: Shop, labelled, tm
     one_line(labelled("dump.parquet", b"id,title\n1,x\n")[0], "not a parquet file")
 
 
+def test_another_dump_under_the_same_name_needs_another_name(shop: Shop, labelled) -> None:
+    assert labelled("dump.csv", b"id,title\n1,bath towel\n")[0].status == 0
+    said, dump_id, _ = labelled("dump.csv", b"id,title\n1,gold ring\n")
+    one_line(said, f"predictions/{dump_id} was made from another input", "choose another --dump-id")
+    assert "--run-id" not in said.err
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["predict", "--dump-id", "nix"]])
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(
+    shop: Shop, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "d.csv").write_bytes(b"id,title\n1,bath towel\n")
+    dump = ["--dump", tmp_path / "d.csv"] if command[0] == "predict" else []
+    exports = [path.name for path in Path(shop.at().exports("x")).parent.iterdir()]
+    one_line(shop(*command, *dump, "--model", "nix"), "exports/nix is not there", *exports)
+
+
 def test_an_empty_dump_stops_the_command(labelled) -> None:
     one_line(labelled("dump.csv", b"")[0], "dump.csv", "empty")
 
@@ -89,6 +107,70 @@ def test_a_dump_of_no_products_is_labelled_and_written(shop: Shop, labelled) -> 
     written = shop("write-labels", "--dump-id", dump_id)
     assert written.status == 0, written.err
     assert written.figures["predictions"] == 0
+
+
+def test_a_dump_of_which_not_one_row_could_be_read_stops_the_command(
+    shop: Shop, labelled, tmp_path: Path
+) -> None:
+    rows = [b"id,title", b"1,gr\xf6\xdfe", b"2,b\xe4d", b"3,", b""]
+    said, dump_id, _ = labelled("dump.csv", b"\n".join(rows))
+    one_line(said, "dump.csv", "none of 3 rows", "most often: not valid in the declared encoding")
+    assert "config" in said.err
+    assert not Path(shop.at().predictions(dump_id)).exists()
+    one_line(shop("write-labels", "--dump-id", dump_id), "is not there", "aisle predict")
+
+
+WORDLESS = ["—", "!!!", "😀", "x", "-", " ' "]
+
+
+def test_a_title_of_which_no_word_is_left_is_a_reject(shop: Shop, labelled) -> None:
+    """The last row of an id decides, here too."""
+    rows = [f"w{number},{title}" for number, title in enumerate(WORDLESS)]
+    rows = ["id,title", "1,bath towel", *rows, "2,bath towel", "2,—", "3,—", "3,犬", "4,7"]
+    said, dump_id, rejects = labelled("dump.csv", "\n".join(rows).encode())
+    assert said.status == 0, said.err
+    assert said.figures["rejected_most_often"] == "no word of the title is left after cleaning"
+    counts = [said.figures[name] for name in ("rows", "rejected", "repeated_ids", "predictions")]
+    assert counts == [len(rows) - 1, len(WORDLESS) + 1, 2, 3]
+    assert sorted(predictions(shop.at(), dump_id).column("id").to_pylist()) == ["1", "3", "4"]
+    assert [(r["source"], r["line"]) for r in rejects] == [
+        ("dump.csv", line) for line in [*range(3, 3 + len(WORDLESS)), 10]
+    ]
+    assert json.loads(rejects[0]["raw"]) == ["w0", "—"]
+    assert shop("write-labels", "--dump-id", dump_id).figures["inserted"] >= 0
+
+
+@pytest.mark.parametrize("reuse", ["true", "false"])
+def test_a_dump_without_a_word_could_be_read_and_labels_nothing(
+    shop: Shop, tmp_path: Path, reuse: str
+) -> None:
+    """Rules come after: to them such a row is none."""
+    rule = {"name": "any", "label": "computers", "title_matches": "."}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"version": "v1", "rules": [rule]}))
+    dump = write_dump(tmp_path / "dump.csv", [("1", "—"), ("2", "!!!")])
+    sets = [f"dump.rules={tmp_path / 'rules.yaml'}", f"dump.reuse_scores={reuse}"]
+    for name in ("wordless-1", "wordless-2"):
+        options = ("--dump", dump, "--dump-id", f"{name}-{reuse}")
+        said = shop("predict", *options, sets=sets)
+        assert said.status == 0, said.err
+        assert (said.figures["rejected"], said.figures["predictions"]) == (2, 0)
+        written = shop("write-labels", *options[2:])
+        assert (written.status, written.figures["predictions"]) == (0, 0)
+
+
+def test_rejects_of_a_dump_say_why_and_where(shop: Shop, labelled) -> None:
+    said, dump_id, rejects = labelled("dump.csv", b"id,title\n1,bath towel\n2,\n3,\n,ring\n")
+    folder = f"{shop.at().predictions(dump_id)}/rejected"
+    assert said.figures["rejected_most_often"] == "no title"
+    assert said.figures["rejects"] == folder
+    assert len(rejects) == said.figures["rejected"] == 3
+    assert "rejected_most_often" in said.out.partition("{")[0]
+
+
+def test_a_dump_without_rejects_says_nothing_of_them(labelled) -> None:
+    said, _, _ = labelled("dump.csv", b"id,title\n1,bath towel\n")
+    assert said.figures["rejected"] == 0
+    assert not {"rejected_most_often", "rejects"} & set(said.figures)
 
 
 def test_bad_rows_of_a_csv_dump_are_rejects(shop: Shop, labelled) -> None:

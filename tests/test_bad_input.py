@@ -66,8 +66,18 @@ def test_no_file_matched(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     one_line(shop("preprocess", "--input", tmp_path / "nothing"), "--input", "**/*.csv")
     one_line(shop("preprocess", "--input", tmp_path / "absent"), "absent", "no file")
+    one_line(shop("preprocess", "--input", tmp_path / "nothing"), "the folder is empty")
     (tmp_path / "nothing" / "HOME.CSV").write_bytes(b"ad\nlamp\n")
     one_line(shop("preprocess", "--input", tmp_path / "nothing"), "what is there is HOME.CSV")
+    for found, files in (
+        ("*.tsv", "what is there is HOME.CSV;"),
+        ("*/a.csv", "what is there is HOME.CSV;"),
+        ("no[w]here/*.csv", "what is there is HOME.CSV;"),
+        ("absent/*.csv", f"no file lies in the folder {tmp_path}/nothing/absent;"),
+    ):
+        said = shop("preprocess", "--input", tmp_path / "nothing" / found)
+        one_line(said, f"{found}: no file matches this glob; {files} correct the glob, or")
+        assert "**/*.csv" not in said.err
     _nothing_finished(shop)
     one_line(shop("train"), "aisle preprocess")
 
@@ -132,6 +142,22 @@ def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) ->
     _goes_on(said, records=92, rejected=2)
     assert [(r["line"], r["raw"]) for r in rejects] == [(2, b"lamp\n"), (3, b"sofa\n")]
     assert all("no column ad" in r["reason"] and "name" in r["reason"] for r in rejects)
+
+
+def test_rejects_say_why_and_where_behind_their_number(
+    shop: Shop, preprocessed, tmp_path: Path
+) -> None:
+    said, _ = preprocessed({HOME: b"ad\nbath one\nb\xe4d\nb\xe4d two\n\0\nbath three\n"})
+    _goes_on(said, records=65, rejected=3)
+    shown = ["rejected", "rejected_most_often", "rejects", "titles"]
+    assert [name for name in said.figures if name in shown] == shown
+    assert said.figures["rejected_most_often"] == "not valid in the declared encoding"
+    assert said.figures["rejects"] == shop.at().rejected
+    table = said.out.partition("{")[0]
+    assert "not valid in the declared encoding" in table
+    again = shop("preprocess", "--input", tmp_path / "catalogue")
+    assert again.figures["done_before"]
+    assert again.figures["rejects"] == shop.at().rejected
 
 
 def test_bytes_that_are_not_utf8_cost_one_record(preprocessed) -> None:

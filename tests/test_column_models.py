@@ -208,6 +208,22 @@ def test_a_dump_gives_its_columns_to_the_model(shop: Shop, tmp_path: Path) -> No
     assert [(row["line"], row["reason"]) for row in rejects] == [(5, "price is not a number")]
 
 
+def test_beside_columns_a_title_without_a_word_is_labelled_and_an_empty_one_is_none(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """As in training: there only what cleaning leaves nothing of is a reject."""
+    trained(shop, "wide_deep")
+    rows = [DUMP[0] | {"id": title, "title": title} for title in ("thing 1", "!!!", "x", "-")]
+    said = shop(
+        "predict", "--dump", write(tmp_path / "dump.csv", rows), "--dump-id", "wordless",
+        sets=["training.model=wide_deep"],
+    )  # fmt: skip
+    assert said.status == 0, said.err
+    found = predictions(shop.at(), "wordless")
+    assert sorted(found.column("id").to_pylist()) == ["!!!", "thing 1"]
+    assert said.figures["rejected"] == 2
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_a_dump_without_a_column_is_refused(shop: Shop, tmp_path: Path, form: str) -> None:
     trained(shop, "wide_deep")

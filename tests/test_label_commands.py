@@ -115,6 +115,28 @@ def test_a_story_an_undo_and_a_person(office: Office) -> None:
     assert office("dead-letters").figures["dead_letters"] == 0
 
 
+def test_a_story_shows_every_change_the_oldest_first(office: Office, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    write_id = office("write-labels", "--dump-id", "tuesday").figures["write_id"]
+    undo_id = office("undo", "--write", write_id).figures["write_id"]
+    said = office("labels", "--product", "p0", "--label", "Games", "--person", "ann")
+    changes = said.figures["changes"]
+    shown = said.out.partition("changes")[2].partition("{")[0]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines()]
+    rows = [row for row in rows if row]
+    assert [row[1:4] for row in rows] == [
+        ["–", "Pets", "model model-1"],
+        ["Pets", "Toys", "model model-1"],
+        ["Toys", "Pets", "undo"],
+        ["Pets", "Games", "person ann"],
+    ]
+    assert [row[4] for row in rows] == [change["write_id"] for change in changes]
+    assert [row[4] for row in rows][1:3] == [write_id, undo_id]
+    assert [row[0].replace(" ", "T") for row in rows] == [c["changed_at"][:19] for c in changes]
+    new = office("labels", "--product", "new").out
+    assert "Pets │ –" in " ".join(new.split())
+
+
 def test_a_sink_as_the_store_has_its_history_in_the_prefix(tmp_path: Path) -> None:
     """diff, labels and undo ask the history; the sink gets each change, and the way back."""
     office, out = Office(tmp_path, url=f"file://{tmp_path}/files"), tmp_path / "files"

@@ -13,8 +13,9 @@ from configs.columns import ColumnFeatures, read_columns
 from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.exports import require_export
 from pipelines.made_with import check_made_with
-from pipelines.stage import Outcome, read_manifest, require_manifest, run_stage
+from pipelines.stage import Outcome, read_manifest, run_stage
 from pipelines.statistics import read_figures, read_taxonomy
 from trainer.baselines import measured_baselines
 from trainer.damage import naming_damage
@@ -45,7 +46,7 @@ def evaluate(
 
     Raises `UsageError` where the model is not exported or the test part is empty.
     """
-    exported = require_manifest(artifacts.exports(model), "train")
+    exported = require_export(artifacts, model)
     check_made_with(settings, artifacts)
 
     def body(work: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from trainer.losses import sum_up
 from trainer.objectives import Heads, Objective
 from transforms.features import RANK, TOKEN
 from transforms.graphs import cleaning_of
-from transforms.tokens import TEXT
+from transforms.tokens import TEXT, TOKENS
 
 SAVED_MODEL, DESCRIPTION = "model", "model.json"
 _TITLE = tf.TensorSpec([None], tf.string, name="title")
@@ -102,8 +102,20 @@ class TitleClassifier(tf.Module):
         }
 
     def _score(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return `classes` int32 [n, k], positions in `names`, and `probabilities` [n, k]."""
-        return self._top(self._answer(self._logits(self._of_titles(title, columns))))
+        """Return `classes` int32 [n, k], positions in `names`, and `probabilities` [n, k].
+
+        `wordless` bool [n] tells which titles say nothing: what is found for them is a mere guess.
+        """
+        text = self._clean(title)
+        features = self._of_texts(text, columns)
+        found = self._top(self._answer(self._logits(features)))
+        return {**found, "wordless": self._wordless(text, features)}
+
+    def _wordless(self, text: tf.Tensor, features: Mapping[str, Any]) -> tf.Tensor:
+        """Tell of which titles cleaning leaves no word; beside columns, as in training, nothing."""
+        if self._columns:
+            return tf.equal(tf.strings.strip(text), "")
+        return tf.equal(as_ragged(features[TOKENS]).row_lengths(), 0)
 
     def _score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the same for serialised examples [n], as the shards hold them."""
@@ -124,7 +136,7 @@ class TitleClassifier(tf.Module):
         As `__call__` for the other objective, and for the levels above the one that was learned.
         """
         found = {}
-        logits = self._logits(self._of_titles(title, columns))
+        logits = self._logits(self._of_texts(self._clean(title), columns))
         for name, probabilities in self._more(logits).items():
             top = self._top(probabilities)
             found[f"{name}_labels"] = tf.gather(self.more_names[name], top["classes"])
@@ -143,8 +155,7 @@ class TitleClassifier(tf.Module):
             found["score_more"] = _graph(self._score_more, self._inputs)
         return found
 
-    def _of_titles(self, title: tf.Tensor, columns: Sequence[tf.Tensor]) -> Mapping[str, Any]:
-        text = self._clean(title)
+    def _of_texts(self, text: tf.Tensor, columns: Sequence[tf.Tensor]) -> Mapping[str, Any]:
         blank = tf.zeros_like(text)
         rank = tf.zeros(tf.shape(text), tf.float32)
         empty = {tf.string: blank, tf.float32: rank}

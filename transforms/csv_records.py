@@ -17,6 +17,7 @@ TOO_LONG = "longer than max_record_bytes"
 NUL_BYTE = "holds a NUL byte"
 NOT_DECODABLE = "not valid in the declared encoding"
 EMPTY_TITLE = "the title is empty, or nothing of it is left after cleaning"
+NO_WORD = "no word of the title is left after cleaning"
 
 _UNFINISHED = "unexpected end of data"
 csv.field_size_limit(1 << 31)

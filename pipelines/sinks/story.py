@@ -20,12 +20,19 @@ _UNDO = "undo"
 
 
 def story_of(ledger: Ledger, product_id: str) -> dict[str, Any]:
-    """Return the label of a product as it is, and every change of it, the oldest first."""
-    labels, history = ledger.tables.labels, ledger.tables.history
+    """Return the label of a product as it is, and every change of it, the oldest first.
+
+    `write_source` of a change is what its write came from: an `undo` brings back an older state,
+    whose own `source` stays what it was.
+    """
+    labels, history, writes = ledger.tables.labels, ledger.tables.history, ledger.tables.writes
+    story = sa.select(history, writes.c.source.label("write_source")).outerjoin(
+        writes, writes.c.write_id == history.c.write_id
+    )
     with ledger.transaction() as connection:
         now = connection.execute(sa.select(labels).where(labels.c.product_id == product_id)).first()
         changes = connection.execute(
-            sa.select(history).where(history.c.product_id == product_id).order_by(history.c.id)
+            story.where(history.c.product_id == product_id).order_by(history.c.id)
         ).all()
     if not changes and now is None:
         raise UsageError(

@@ -88,6 +88,14 @@ def test_a_config_needs_nothing_but_a_name() -> None:
             {"models": {"dense": {"learning_rate": "1e-3"}}},
             "models.dense.learning_rate: Input should be a valid number, got '1e-3'; to YAML that ",
         ),
+        (
+            {"source": {"header": [False, "title"]}},
+            "source.header.0: Input should be a valid string, got False; YAML reads yes, no, on ",
+        ),
+        (
+            {"source": {"header": [7]}},
+            "source.header.0: Input should be a valid string, got 7; put",
+        ),
         ({"models": {"text_cnn": {"kernel_sizes": []}}}, "models.text_cnn.kernel_sizes: "),
         ({"models": {"text_cnn": {"kernel_sizes": [3, 0]}}}, "models.text_cnn.kernel_sizes.1: "),
         ({"models": {"text_cnn": {"max_norm": 0.0}}}, "models.text_cnn.max_norm: "),

@@ -46,6 +46,7 @@ def test_further_columns_are_inputs_of_the_model_by_their_names(tmp_path: Path) 
         "price": pa.array([99.0, 99.0, float("nan")], pa.float32()),
     }
     rows = pa.RecordBatch.from_pydict({n: pa.array(v) for n, v in columns.items()})
-    found = score(rows, str(tmp_path), 1, SOME)
+    found, wordless = score(rows, str(tmp_path), 1, SOME)
     assert found.column("label").to_pylist() == ["dear", "cheap", "cheap"]
     assert found.column("labels").to_pylist() == [["dear"], ["cheap"], ["cheap"]]
+    assert wordless.tolist() == [False] * 3  # an export that does not tell knows of none

@@ -236,6 +236,27 @@ def test_a_fingerprint_changes_with_the_content_of_any_file(tmp_path: Path) -> N
     assert one != other
 
 
+@pytest.mark.parametrize("form", ["{}", "{}/*", "{}/**"])
+def test_what_spark_lays_beside_a_dump_is_no_part_of_it(tmp_path: Path, form: str) -> None:
+    """Its marks and half-written parts begin with `_` or a dot."""
+    folder = tmp_path / "_dump"
+    (folder / "_temporary/0").mkdir(parents=True)
+    table(folder, "part-0.csv", "id,title\n1,Bed\n")
+    before = find_dump_files(form.format(folder), DumpSettings())
+    for name in ("_SUCCESS", "_metadata", ".part-0.csv.crc", "_temporary/0/part-1.csv"):
+        table(folder, name, "")
+    found = find_dump_files(form.format(folder), DumpSettings())
+    assert [Path(file.path).name for file in found[0]] == ["part-0.csv"]
+    assert found == before
+
+
+def test_a_file_that_is_named_itself_is_a_dump_whatever_its_name(tmp_path: Path) -> None:
+    path = table(tmp_path, "_new.csv", "id,title\n1,Bed\n")
+    assert read(path)[0] == [(2, "1", "Bed")]
+    with pytest.raises(UsageError, match=r"only _new\.csv and the like.* name the file itself"):
+        find_dump_files(str(tmp_path), DumpSettings())
+
+
 def test_beam_reads_all_files_with_their_rejects_beside_them(tmp_path: Path) -> None:
     table(tmp_path, "a.csv", "id,title\n1,Bed\n,Bib\n")
     jsonl(tmp_path, {"id": 2, "title": "Bag"})

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.rejects import NO_RECORD, count_reasons, rejects_batch
+from pipelines.rejects import NO_RECORD, count_reasons, rejects_batch, with_reason
 from pipelines.write_rejects import WriteRejects
 from transforms.csv_records import RejectedRow
 
@@ -49,6 +49,16 @@ def test_reasons_are_counted_and_an_empty_file_is_no_record() -> None:
     assert count_reasons(rejects_batch(REJECTS)) == Counter(
         {("rejected", "stray"): 3, ("rejected", "no title"): 1, ("empty_files",): 1}
     )
+
+
+def test_the_most_frequent_reason_stands_behind_the_number_of_rejects() -> None:
+    """Of several the first by name, in whatever order they were counted."""
+    figures = {"rows": 9, "rejected": 5, "predictions": 4}
+    for reasons in ({"a": 1, "b": 2, "c": 2}, {"c": 2, "b": 2, "a": 1}):
+        found = with_reason(figures, reasons, "out/rejected")
+        assert list(found) == ["rows", "rejected", "rejected_most_often", "rejects", "predictions"]
+        assert (found["rejected_most_often"], found["rejects"]) == ("b", "out/rejected")
+    assert with_reason({"rows": 9, "rejected": 0}, {}, "out") == {"rows": 9, "rejected": 0}
 
 
 def test_a_batch_of_rejects_holds_their_fields() -> None:
