@@ -20,12 +20,11 @@ from pipelines.sinks.engine import words as words_of
 from pipelines.sinks.retry import RateLimit, with_retries
 from pipelines.sinks.rows import by_origin, staged
 from pipelines.sinks.schema import VERDICTS, Tables, make_tables, tables_of
-from pipelines.sinks.writes import Counts, Write, begin, counts_of, finish
+from pipelines.sinks.writes import STORE, Counts, Write, begin, counts_of, finish, left_open
 
 T = TypeVar("T")
 BATCH_ROWS = {"postgresql": 50_000}
 OTHER_BATCH_ROWS = 5000
-STORE = "store"  # the name under which the store's own dead letters stand
 _REFUSALS = ("22", "23", "54")  # PostgreSQL: bad data, a constraint, a limit
 
 
@@ -89,7 +88,7 @@ class Ledger:
     ) -> Write:
         """Open a write of `work`, or take up the one that was begun.
 
-        What was finished is finished: only an undone write, or `again`, makes another attempt.
+        See `writes.begin` for when another attempt is made.
         """
         wanted = Write("", dump_id, self._batch_rows(), False, taxonomy)
         return self.in_transaction(
@@ -127,6 +126,8 @@ class Ledger:
         """
         chunks = self.tables.chunks
         with self.transaction() as connection, connection.begin_nested() as attempt:
+            if self.has(connection, write, chunk):
+                return False  # killed before its letter was marked
             before = self._last_change(connection)
             (origin, part), *_ = by_origin(batch)
             counts = dict.fromkeys((*VERDICTS, "refused"), 0)
@@ -243,7 +244,15 @@ class Ledger:
 
     def finish(self, write: Write) -> None:
         """Say that all chunks of a write are there."""
-        self.in_transaction(lambda connection: finish(connection, self.tables, write))
+        self.in_transaction(lambda connection: finish(connection, self.tables, write.write_id))
+
+    def left_open(self, write: Write) -> list[str]:
+        """Return the earlier writes of the same dump that were cut off, in their order."""
+        return self.in_transaction(lambda connection: left_open(connection, self.tables, write))
+
+    def supersede(self, write_id: str) -> None:
+        """Say of a write that was cut off that a later one of its dump is there."""
+        self.in_transaction(lambda c: finish(c, self.tables, write_id, "superseded"))
 
     def counts(self, write_id: str) -> Counts:
         """Return what became of all rows of a write so far, and the number of its chunks."""
