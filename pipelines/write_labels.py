@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.artifacts import COMPLETED
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.stores import StoreSettings
@@ -157,20 +158,32 @@ def example_query(store_url: str, settings: StoreSettings) -> str:
 
 
 def checked_parts(predictions: str, manifest: Manifest) -> list[str]:
-    """Return the parts of the folder, each known to have every column, before a row is written."""
-    if manifest.figures.get("predictions") == 0:
+    """Return the parts of the folder, before a row is written.
+
+    Each is known to have every column, and all to have as many rows as the manifest says.
+    """
+    expected = manifest.figures.get("predictions")
+    if expected == 0:
         return []
     parts = [file.path for file in storage.list_files(predictions, PARTS)]
     if not parts:
         raise UsageError(f"{predictions}: found no {PARTS}; run `aisle predict` again with --force")
+    rows = 0
     for part in parts:
         with _open_part(part) as file:
+            rows += file.metadata.num_rows
             missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
         if missing:
             raise UsageError(
                 f"{part}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}; "
                 "run `aisle predict` again with --force"
             )
+    if expected not in (None, rows):
+        raise UsageError(
+            f"{predictions}: found {rows:,} predictions in {len(parts)} parts, expected the "
+            f"{expected:,} that {COMPLETED} tells of; put back the parts that are missing, or run "
+            "`aisle predict` again with --force"
+        )
     return parts
 
 

@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from label_writes import predict, product, query, sqlite_url, timeless, whole, write
 
 from configs.errors import UsageError
+from configs.stores import StoreSettings
+from pipelines.label_diff import diff_labels
 
 HERE = Path(__file__).parent
 KILLED_AT_A_STEP = """
@@ -109,6 +111,18 @@ def test_unfinished_missing_and_empty_folders_are_refused(tmp_path: Path, store:
     assert "is not finished; run `aisle predict`" in refused(unfinished, sqlite_url(store))
     assert "is not there; run `aisle predict`" in refused(str(tmp_path / "x"), sqlite_url(store))
     assert "found no part-*.parquet" in refused(predict(tmp_path / "empty"), sqlite_url(store))
+    assert not store.exists()
+
+
+def test_a_part_that_is_missing_is_refused_by_the_counts(tmp_path: Path, store: Path) -> None:
+    folder = predict(tmp_path / "p", [product("a"), product("b")], [product("c")])
+    (tmp_path / "p" / "part-00001-of-00002.parquet").unlink()
+    line = refused(folder, sqlite_url(store))
+    assert "found 2 predictions in 1 parts, expected the 3 that COMPLETED tells of" in line
+    with pytest.raises(UsageError, match="found 2 predictions"):
+        diff_labels(
+            folder, store_url=sqlite_url(store), dump_id="monday", settings=StoreSettings()
+        )
     assert not store.exists()
 
 
