@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from configs.errors import UsageError
 from pipelines.sinks.schema import VERDICTS, Tables
 
 Counts = dict[str, int]
@@ -37,9 +38,8 @@ def begin(
     writes = tables.writes
     of_work = sa.select(writes).where(writes.c.work == work)
     latest = connection.execute(of_work.order_by(writes.c.attempt.desc()).limit(1)).first()
-    finished = bool(latest) and latest.state == "finished"
-    holds = latest and (latest.state == "open" or (finished and not again))
-    if holds and not _is_overtaken(connection, tables, latest.write_id):
+    if latest and _holds(connection, tables, latest, again):
+        finished = latest.state == "finished"
         cut = latest.batch_rows
         return replace(wanted, write_id=latest.write_id, batch_rows=cut, finished=finished)
     attempt = latest.attempt + 1 if latest else 1
@@ -49,6 +49,13 @@ def begin(
     named = {"write_id": write.write_id, "started_at": datetime.now(UTC)}
     connection.execute(writes.insert(), {**named, **texts, **numbers})
     return write
+
+
+def _holds(connection: sa.Connection, tables: Tables, write: sa.Row, again: bool) -> bool:
+    """Tell whether a write is done, or is to be taken up."""
+    if write.state == "open" or (write.state == "finished" and not again):
+        return not _is_overtaken(connection, tables, write.write_id)
+    return False
 
 
 def _is_overtaken(connection: sa.Connection, tables: Tables, write_id: str) -> bool:
@@ -77,6 +84,18 @@ def left_open(connection: sa.Connection, tables: Tables, write: Write) -> list[s
     )
     found = connection.execute(query.order_by(writes.started_at, writes.attempt))
     return list(found.scalars())
+
+
+def require_write(connection: sa.Connection, tables: Tables, write_id: str, url: str) -> sa.Row:
+    """Return the row of a write; raise `UsageError` where the store at `url` knows none."""
+    writes = tables.writes
+    found = connection.execute(sa.select(writes).where(writes.c.write_id == write_id)).first()
+    if found is None:
+        raise UsageError(
+            f"{url}: knows no write {write_id[:64]!r}; `aisle write-labels` says the write_id of "
+            "what it writes, `aisle labels --product` that of every change"
+        )
+    return found
 
 
 def finish(

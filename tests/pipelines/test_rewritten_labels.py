@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from label_writes import predict, product, query, sqlite_url, whole, write
 
 from configs.stores import StoreSettings
@@ -138,6 +137,10 @@ def test_the_dump_that_is_written_last_holds(tmp_path: Path, store: Path) -> Non
     done(store, old)
 
 
+def sent(folder: Path) -> list[str]:
+    return [line for file in folder.glob("labels-*") for line in file.open()]
+
+
 def cut_off(folder: str, url: str, after: int, **settings: Any) -> None:
     """Write as one that is ended when so many rows are there."""
 
@@ -172,8 +175,11 @@ def test_a_write_that_was_cut_off_and_overtaken_ends_whole(tmp_path: Path, store
     assert write(folder, url, sinks=sinks)["inserted"] == 7
     assert held(store) == [(name, "Pets") for name in IDS]
     done(store, folder, sinks=sinks)
-    sent = [line for file in (tmp_path / "out").glob("labels-*") for line in file.open()]
-    assert len(sent) == query(store, "SELECT count(*) FROM label_history")[0][0] == 12
+    assert (
+        len(sent(tmp_path / "out"))
+        == query(store, "SELECT count(*) FROM label_history")[0][0]
+        == 12
+    )
 
 
 def test_a_cut_off_write_under_other_settings_leaves_nothing_undelivered(
@@ -183,8 +189,7 @@ def test_a_cut_off_write_under_other_settings_leaves_nothing_undelivered(
     sinks = [{"url": f"file://{tmp_path}/out", "format": "jsonl"}]
     cut_off(folder, url, 3, sinks=sinks, gate={"untouchable": ["Toys"]})
     write(folder, url, sinks=sinks)
-    sent = [line for file in (tmp_path / "out").glob("labels-*") for line in file.open()]
-    assert len(sent) == 10
+    assert len(sent(tmp_path / "out")) == 10
     assert query(store, "SELECT state FROM labels_writes ORDER BY started_at") == [
         ("superseded",),
         ("finished",),
@@ -209,13 +214,14 @@ def test_what_was_replayed_is_refused_no_more(tmp_path: Path, store: Path) -> No
     write(predict(tmp_path / "0", [product("old", title_hash="1")]), url)
     query(store, "CREATE UNIQUE INDEX one_title ON labels (title_hash)")
     folder = predict(tmp_path / "1", [product(f"n{n}", title_hash=f"{n}") for n in range(4)])
-    sinks = [{"url": f"file://{tmp_path}/out", "name": "out"}]
+    sinks = [{"url": f"file://{tmp_path}/out", "name": "out", "format": "jsonl"}]
     assert write(folder, url, "tuesday", sinks=sinks)["refused"] == 1
     query(store, "DROP INDEX one_title")
     settings = StoreSettings.model_validate({"sinks": sinks})
     with open_ledger(parse_url(url), settings) as ledger, opened(settings.all_sinks) as open_sinks:
         assert len(dead_letters(ledger)) == 1
         assert replay(ledger, open_sinks) == {"replayed": 1, "left": 0}
+    assert len(sent(tmp_path / "out")) == 4
     figures = write(folder, url, "tuesday", sinks=sinks)
     assert (figures["predictions"], figures["refused"], figures["unchanged"]) == (4, 0, 4)
     assert figures["sinks"]["out"] == {"delivered": 4, "refused": 0}
