@@ -39,9 +39,9 @@ def plan_backfill(
     *,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Write the chunks and `plan.json`, unless they are there: of the champion, for these products,
-    and the store as it is.
+    """Write the chunks and `plan.json`, unless they are there.
 
+    A plan is the champion's, for these products and the store as it is; `force` makes it anew.
     Figures: `folder` and `chunks` (paths), `products`, `up_to_date`, `to_label`, `sets` (the
     `--set` options with which a chunk is read), `done_before`. Raises `UsageError` where there are
     no products, or the store cannot be read.
