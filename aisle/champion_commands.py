@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from aisle.label_commands import store_url
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 
@@ -54,10 +55,9 @@ def plan_backfill(given: argparse.Namespace) -> Figures:
     from pipelines.backfill import plan_backfill
     from pipelines.champion import require_champion
 
-    store = RunArtifacts(given.prefix, given.run_id).label_store_url
-    url = given.store or settings.store.url or store
+    url = store_url(given, settings, RunArtifacts(given.prefix, given.run_id))
     champion = require_champion(given.prefix)
-    return plan_backfill(settings, given.prefix, champion, given.products, url)
+    return plan_backfill(settings, given.prefix, champion, given.products, url, force=given.force)
 
 
 def _load_tensorflow() -> None:

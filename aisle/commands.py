@@ -13,7 +13,15 @@ from typing import Any
 from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
 from aisle.quiet import set_environment
-from aisle.tables import show_chain, show_figures, show_story, show_suggestion, show_trials
+from aisle.tables import (
+    show_chain,
+    show_figures,
+    show_letters,
+    show_plan,
+    show_story,
+    show_suggestion,
+    show_trials,
+)
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from configs.settings import Settings
@@ -41,6 +49,10 @@ def _show(given: argparse.Namespace, figures: Figures) -> None:
         show_suggestion(figures)
     elif given.command == "labels":
         show_story(figures)
+    elif given.command == "dead-letters":
+        show_letters(figures)
+    elif given.command == "plan-backfill":
+        show_plan(figures)
     else:
         show_figures(given.command, figures)
     if given.json:

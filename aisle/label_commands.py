@@ -20,7 +20,7 @@ def write_labels(given: argparse.Namespace, settings: Settings, artifacts: RunAr
     from pipelines.stage import require_manifest
     from pipelines.write_labels import example_query, write_labels
 
-    url = _store_url(given, settings, artifacts)
+    url = store_url(given, settings, artifacts)
     predictions = artifacts.predictions(given.dump_id)
     total = require_manifest(predictions, "predict").figures.get("predictions")
     started = time.perf_counter()
@@ -60,7 +60,7 @@ def _diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
 
     return diff_labels(
         artifacts.predictions(given.dump_id),
-        store_url=_store_url(given, settings, artifacts),
+        store_url=store_url(given, settings, artifacts),
         dump_id=given.dump_id,
         settings=_store(given, settings),
     )
@@ -68,11 +68,13 @@ def _diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
 
 def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
     """Tell the story of a product; set its label first, where one is given."""
+    from pipelines.sinks.ledger import open_ledger, read_ledger
     from pipelines.sinks.story import set_label, story_of
 
     if bool(given.label) != bool(given.person):
         raise UsageError("--label and --person belong together: what is set, and who sets it")
-    with _ledger(given, settings, artifacts) as ledger:
+    open_it = open_ledger if given.label else read_ledger
+    with open_it(*_place(given, settings, artifacts)) as ledger:
         if given.label:
             write_id = set_label(ledger, given.product, given.label, given.person)
             _feed(ledger, write_id)
@@ -80,23 +82,29 @@ def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifact
 
 
 def undo(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
+    from pipelines.sinks.ledger import open_ledger, require_store
     from pipelines.sinks.story import undo
 
-    with _ledger(given, settings, artifacts) as ledger:
+    url, store = _place(given, settings, artifacts)
+    require_store(url)
+    with open_ledger(url, store) as ledger:
         figures = undo(ledger, given.write)
         return figures | _feed(ledger, figures["write_id"])
 
 
 def dead_letters(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
     from pipelines.sinks.delivery import opened
+    from pipelines.sinks.ledger import open_ledger, read_ledger, require_store
     from pipelines.sinks.replay import dead_letters, replay
 
-    with _ledger(given, settings, artifacts) as ledger:
-        if not given.replay:
+    url, store = _place(given, settings, artifacts)
+    if not given.replay:
+        with read_ledger(url, store) as ledger:
             found = dead_letters(ledger, given.write)
             return {"dead_letters": len(found), "letters": found, "store": ledger.url}
-        with opened(ledger.settings.all_sinks) as sinks:
-            return replay(ledger, sinks, given.write) | {"store": ledger.url}
+    require_store(url)
+    with open_ledger(url, store) as ledger, opened(store.all_sinks) as sinks:
+        return replay(ledger, sinks, given.write) | {"store": ledger.url}
 
 
 def _feed(ledger: Any, write_id: str) -> Figures:
@@ -112,13 +120,14 @@ def _store(given: argparse.Namespace, settings: Settings) -> StoreSettings:
     return stored_at(settings.store, given.store)
 
 
-def _store_url(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> str:
+def store_url(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> str:
+    """Return the URL of the database that keeps the labels."""
     return str(_store(given, settings).database or artifacts.label_store_url)
 
 
-def _ledger(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Any:
+def _place(
+    given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
+) -> tuple[Any, StoreSettings]:
     from pipelines.sinks.engine import parse_url
-    from pipelines.sinks.ledger import open_ledger
 
-    url = parse_url(_store_url(given, settings, artifacts))
-    return open_ledger(url, _store(given, settings))
+    return parse_url(store_url(given, settings, artifacts)), _store(given, settings)

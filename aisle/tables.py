@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from configs.tuning import short_names
 
 _SHOWN_TRIALS = 20
 _REJECTS = {"preprocess": "rejects", "predict": "rejects of the dump"}
+_SHOWN_LETTERS = 20
+_SHOWN_CHARACTERS = 200
 
 
 def show_figures(title: str, figures: Mapping[str, Any]) -> None:
@@ -109,6 +112,34 @@ def show_trials(figures: Mapping[str, Any]) -> None:
     _say_if_done_before("tune", figures)
     console.print(f"config:  {figures['config']}", soft_wrap=True)
     console.print(f"report:  {figures['report']}", soft_wrap=True)
+
+
+def show_letters(figures: Mapping[str, Any]) -> None:
+    """Show what was refused, the first of it with the reasons; or what became of it."""
+    show_figures("dead-letters", figures)
+    letters = figures.get("letters", [])
+    if not letters:
+        return
+    table = Table(title="what was refused", title_justify="left")
+    for name in ("product", "write", "by", "reason"):
+        table.add_column(name, overflow="fold")
+    for letter in letters[:_SHOWN_LETTERS]:
+        product = str(letter["product_id"])[:_SHOWN_CHARACTERS]
+        reason = letter["reason"][:_SHOWN_CHARACTERS]
+        table.add_row(product, letter["write_id"], letter["sink"], reason)
+    console = _console()
+    console.print(table)
+    if len(letters) > _SHOWN_LETTERS:
+        console.print(f"the first {_SHOWN_LETTERS} of {len(letters):,}; --json tells all")
+
+
+def show_plan(figures: Mapping[str, Any]) -> None:
+    """Show how many products are to be labelled, and in which files they lie."""
+    chunks = [os.path.basename(path) for path in figures["chunks"]]
+    show_figures("plan-backfill", {**figures, "chunks": len(chunks)})
+    if chunks:
+        span = chunks[0] if len(chunks) == 1 else f"{chunks[0]} to {chunks[-1]}"
+        _console().print(f"chunks:  {figures['folder']}/{span}", soft_wrap=True)
 
 
 def _shown_value(value: object) -> str:

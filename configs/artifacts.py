@@ -184,5 +184,9 @@ class RunArtifacts:
 
     @property
     def label_store_url(self) -> str:
-        """The default label store: a SQLite file in the prefix, shared by its runs."""
-        return f"sqlite:///{self.prefix.rstrip('/')}/labels.db"
+        """The default label store: a SQLite file in the prefix, shared by its runs.
+
+        In a URL a `?` begins the options, and `%` a character that is written by its number.
+        """
+        path = f"{self.prefix.rstrip('/')}/labels.db"
+        return "sqlite:///" + path.replace("%", "%25").replace("?", "%3F")

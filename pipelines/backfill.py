@@ -18,29 +18,41 @@ import pyarrow.parquet as pq
 from configs.artifacts import PrefixArtifacts, RunArtifacts
 from configs.columns import ColumnFeatures
 from configs.errors import UsageError
+from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.champion import Champion
 from pipelines.check_dump import champion_features
 from pipelines.dumps import find_dump_files, read_dump_file
-from pipelines.stored_margins import read_margins
+from pipelines.sinks.engine import parse_url, shown
+from pipelines.stored_margins import last_change, read_margins
 
 PLAN = "plan.json"
 
 
 def plan_backfill(
-    settings: Settings, prefix: str, champion: Champion, products: str, store_url: str
+    settings: Settings,
+    prefix: str,
+    champion: Champion,
+    products: str,
+    store_url: str,
+    *,
+    force: bool = False,
 ) -> dict[str, Any]:
-    """Write the chunks and `plan.json`, unless the champion's plan for these products is there.
+    """Write the chunks and `plan.json`, unless they are there.
 
-    Figures: `chunks` (paths), `products`, `up_to_date`, `to_label`, `sets` (the `--set` options
-    with which a chunk is read), `done_before`. Raises `UsageError` where there are no products.
+    A plan is the champion's, for these products and the store as it is; `force` makes it anew.
+    Figures: `folder` and `chunks` (paths), `products`, `up_to_date`, `to_label`, `sets` (the
+    `--set` options with which a chunk is read), `done_before`. Raises `UsageError` where there are
+    no products, or the store cannot be read.
     """
+    state = _state(settings, store_url)
     features = champion_features(prefix, champion)
     files, content = find_dump_files(products, settings.dump, features)
     folder = PrefixArtifacts(prefix).backfill(f"{champion.run_id}.{champion.model}"[:119])
-    plan = f"{folder}/{content[:8]}-{settings.schedule.chunk_rows}-{PLAN}"
-    if storage.exists(plan):
+    name = f"{content[:8]}-{state}-{settings.schedule.chunk_rows}"
+    plan = f"{folder}/{name}-{PLAN}"
+    if storage.exists(plan) and not force:
         return {**json.loads(storage.read_bytes(plan)), "done_before": True}
     tables = [
         pa.Table.from_batches([batch])
@@ -53,8 +65,9 @@ def plan_backfill(
     margins = _margins(rows["id"], settings, store_url, _fingerprint(prefix, champion))
     order = np.argsort(margins, kind="stable")
     wanted = order[~np.isposinf(margins[order])]
-    chunks = _write_chunks(rows, wanted, folder, content[:8], settings.schedule.chunk_rows)
+    chunks = _write_chunks(rows, wanted, f"{folder}/{name}", settings.schedule.chunk_rows)
     figures = {
+        "folder": folder,
         "chunks": chunks,
         "products": rows.num_rows,
         "up_to_date": rows.num_rows - len(wanted),
@@ -63,6 +76,13 @@ def plan_backfill(
     }
     storage.write_bytes(plan, json.dumps(figures, indent=1).encode())
     return {**figures, "done_before": False}
+
+
+def _state(settings: Settings, store_url: str) -> str:
+    """Name a store, without its password, and the newest change of a label in it."""
+    store = settings.store
+    names = {"url": shown(parse_url(store_url)), "table": store.labels_table}
+    return fingerprint({**names, "newest": last_change(store_url, store)})[:8]
 
 
 def _last_of_each_id(rows: pa.Table) -> pa.Table:
@@ -80,18 +100,16 @@ def _fingerprint(prefix: str, champion: Champion) -> str:
 def _margins(ids: pa.ChunkedArray, settings: Settings, store_url: str, champion: str) -> np.ndarray:
     """Return how sure each id's label is: -1 without one, infinity if it is the champion's."""
     known: dict[str, float] = {}
-    for product, fingerprint, margin in read_margins(store_url, settings.store):
-        known[product] = np.inf if fingerprint == champion else margin
+    for product, model, margin in read_margins(store_url, settings.store):
+        known[product] = np.inf if model == champion else margin
     return np.array([known.get(name, -1.0) for name in ids.to_pylist()])
 
 
-def _write_chunks(
-    rows: pa.Table, order: np.ndarray, folder: str, content: str, chunk_rows: int
-) -> list[str]:
+def _write_chunks(rows: pa.Table, order: np.ndarray, name: str, chunk_rows: int) -> list[str]:
     kept = rows.drop_columns([name for name in ("file", "line") if name in rows.column_names])
     paths = []
     for number, begin in enumerate(range(0, len(order), chunk_rows)):
-        path = f"{folder}/{content}-{chunk_rows}-{number:05d}.parquet"
+        path = f"{name}-{number:05d}.parquet"
         with storage.open_output(path) as file:
             pq.write_table(kept.take(order[begin : begin + chunk_rows]), file)
         paths.append(path)

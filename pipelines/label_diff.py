@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from configs.errors import UsageError
 from configs.stores import StoreSettings
 from pipelines import storage
-from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import Ledger, open_ledger
+from pipelines.sinks.engine import parse_url, shown
+from pipelines.sinks.ledger import Ledger, read_ledger_or_none
 from pipelines.sinks.rows import by_origin
 from pipelines.sinks.schema import VERDICTS
 from pipelines.stage import require_manifest
@@ -28,7 +28,7 @@ _ROWS = 50_000
 def diff_labels(
     predictions: str, *, store_url: str, dump_id: str, settings: StoreSettings
 ) -> dict[str, Any]:
-    """Return what `aisle write-labels` would do; the store stays as it is.
+    """Return what `aisle write-labels` would do; the store stays as it is, or is not made.
 
     `counts`: inserted, changed, unchanged, kept (a person's), held (by the gate). `moved`: how many
     of those changed get another label, not only another probability or model. `moves`: how many go
@@ -39,7 +39,8 @@ def diff_labels(
     parts = checked_parts(predictions, manifest)
     counts: Counter[tuple[str, str | None, str, int]] = Counter()
     examples: dict[tuple[str, str | None, str], list[str]] = defaultdict(list)
-    with open_ledger(parse_url(store_url), settings) as ledger, ledger.rolled_back() as connection:
+    url = parse_url(store_url)
+    with read_ledger_or_none(url, settings) as ledger, ledger.rolled_back() as connection:
         for batch in batches(parts, _ROWS):
             for origin, part in by_origin(batch):
                 ledger.judge(connection, origin, part)
@@ -47,7 +48,7 @@ def diff_labels(
                     counts[row.verdict, row.old_label, row.label, row.bin] += row.products
                     examples[row.verdict, row.old_label, row.label].append(row.example)
         found = _shaped(counts, examples)
-        return {"dump_id": dump_id, "store": ledger.url} | found | _gate(found, settings)
+        return {"dump_id": dump_id, "store": shown(url)} | found | _gate(found, settings)
 
 
 def _summary(ledger: Ledger) -> sa.Select[Any]:

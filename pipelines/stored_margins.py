@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
-from configs.errors import PassingFault
 from configs.stores import StoreSettings
-from pipelines.sinks.engine import parse_url, shown, words
+from pipelines.sinks.engine import one_line, parse_url
+from pipelines.sinks.ledger import NoStoreError, read_ledger
 
 _ROWS = 10_000
 
@@ -17,25 +16,36 @@ _ROWS = 10_000
 def read_margins(store_url: str, settings: StoreSettings) -> Iterator[tuple[str, str, float]]:
     """Yield each product's id, its model's fingerprint, and its label's margin.
 
-    A store without the table has no labels yet. Raises `PassingFault` where it cannot be read.
+    A store that is not there has no labels yet. Raises `UsageError` where it cannot be read.
     """
     url = parse_url(store_url)
-    engine = sa.create_engine(url, hide_parameters=True)
     columns: list[sa.ColumnClause] = [sa.column("product_id"), sa.column("model_fingerprint")]
     query = sa.select(*columns, sa.column("probabilities", sa.JSON)).select_from(
         sa.table(settings.labels_table)
     )
     try:
-        if not sa.inspect(engine).has_table(settings.labels_table):
-            return
-        with engine.connect().execution_options(yield_per=_ROWS) as connection:
+        with (
+            read_ledger(url, settings) as ledger,
+            one_line(url),
+            ledger.engine.connect().execution_options(yield_per=_ROWS) as connection,
+        ):
             for row in connection.execute(query):
                 yield row[0], row[1], margin(row[2])
-    except DBAPIError as error:
-        said = words(error, url)
-        raise PassingFault(f"{shown(url)}: {said}; expected a store that can be read") from error
-    finally:
-        engine.dispose()
+    except NoStoreError:
+        return
+
+
+def last_change(store_url: str, settings: StoreSettings) -> list[str]:
+    """Name the newest change in a store: any other change, another name. Nothing without one."""
+    try:
+        with read_ledger(parse_url(store_url), settings) as ledger:
+            history = ledger.tables.history.c
+            newest = sa.select(history.id, history.write_id, history.changed_at)
+            newest = newest.order_by(history.id.desc()).limit(1)
+            with ledger.transaction() as connection:
+                return [str(value) for row in connection.execute(newest) for value in row]
+    except NoStoreError:
+        return []
 
 
 def margin(probabilities: list[float]) -> float:

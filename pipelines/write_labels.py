@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.artifacts import COMPLETED
 from configs.errors import UsageError
+from configs.loading import fingerprint
 from configs.stores import StoreSettings
 from pipelines import storage
-from pipelines.sinks.delivery import feed
+from pipelines.sinks.delivery import confirmed, feed
 from pipelines.sinks.engine import is_sqlite, parse_url
 from pipelines.sinks.ledger import Ledger, open_ledger
 from pipelines.sinks.rows import MODEL, by_origin
@@ -43,9 +45,10 @@ def write_labels(
 
     The folder is cut into numbered chunks of at most `settings.batch_rows` rows. Each is written in
     one transaction with a note that it is there: killed anywhere and run again, the write ends as
-    if it had run once. After each, `on_progress` gets the number of its rows. A finished write is
-    not written again, unless it was undone, or with `force`. An id stands in a folder once:
-    `aisle predict` sees to it.
+    if it had run once. After each, `on_progress` gets the number of its rows. A finished write of
+    the same predictions under the same settings is not written again, as long as no label in the
+    store was changed since, or with `force`. An id stands in a folder once: `aisle predict` sees
+    to it.
 
     >>> write_labels("run/predictions/monday", store_url="sqlite:///labels.db", ...)
     {'predictions': 9, 'inserted': 2, 'changed': 1, 'unchanged': 6, 'kept': 0, 'held': 0,
@@ -58,15 +61,33 @@ def write_labels(
     parts = checked_parts(predictions, manifest)
     with open_ledger(parse_url(store_url), settings) as ledger:
         taxonomy = manifest.figures.get("taxonomy_version")
-        work = f"{dump_id}:{manifest.fingerprint}"
+        work = f"{dump_id}:{manifest.fingerprint}:{_shape(settings)}"
         write = ledger.begin(work, dump_id, source=MODEL, again=force, taxonomy=taxonomy)
         if not write.finished:
             check_gate(ledger, write, parts)
             _write_chunks(ledger, write, parts, on_progress)
+            _hand_on(ledger, write)
+        before = confirmed(ledger, write.write_id)
         delivered = feed(ledger, settings.all_sinks, write.write_id)
         if not write.finished:
             ledger.finish(write)
-        return _figures(ledger, write) | ({"sinks": delivered} if delivered else {})
+        figures = _figures(ledger, write) | ({"sinks": delivered} if delivered else {})
+        nothing_sent = before == confirmed(ledger, write.write_id)
+        return figures | {"done_before": write.finished and nothing_sent}
+
+
+def _shape(settings: StoreSettings) -> str:
+    """Name the settings that say which of the predictions are written."""
+    gate = settings.gate.model_dump(mode="json", exclude={"max_changed_share"})
+    gate["min_probability"] = list(gate["min_probability"].items())  # the last that fits holds
+    return fingerprint({"gate": gate, "overwrite_persons": settings.overwrite_persons})
+
+
+def _hand_on(ledger: Ledger, write: Write) -> None:
+    """Bring to the sinks what earlier writes of the dump had changed before they were cut off."""
+    for write_id in ledger.left_open(write):
+        feed(ledger, ledger.settings.all_sinks, write_id)
+        ledger.supersede(write_id)
 
 
 def check_gate(ledger: Ledger, write: Write, parts: list[str]) -> None:
@@ -121,7 +142,7 @@ def _figures(ledger: Ledger, write: Write) -> dict[str, Any]:
         same = rows - counts["held"] - counts["kept"] - counts["refused"]
         counts |= {"inserted": 0, "changed": 0, "unchanged": same}
         chunks = 0
-    said = {"write_id": write.write_id, "done_before": write.finished, "store": ledger.url}
+    said = {"write_id": write.write_id, "store": ledger.url}
     return {"predictions": rows, **counts, "batches": chunks, **said}
 
 
@@ -137,20 +158,32 @@ def example_query(store_url: str, settings: StoreSettings) -> str:
 
 
 def checked_parts(predictions: str, manifest: Manifest) -> list[str]:
-    """Return the parts of the folder, each known to have every column, before a row is written."""
-    if manifest.figures.get("predictions") == 0:
+    """Return the parts of the folder, before a row is written.
+
+    Each is known to have every column, and all to have as many rows as the manifest says.
+    """
+    expected = manifest.figures.get("predictions")
+    if expected == 0:
         return []
     parts = [file.path for file in storage.list_files(predictions, PARTS)]
     if not parts:
         raise UsageError(f"{predictions}: found no {PARTS}; run `aisle predict` again with --force")
+    rows = 0
     for part in parts:
         with _open_part(part) as file:
+            rows += file.metadata.num_rows
             missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
         if missing:
             raise UsageError(
                 f"{part}: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}; "
                 "run `aisle predict` again with --force"
             )
+    if expected not in (None, rows):
+        raise UsageError(
+            f"{predictions}: found {rows:,} predictions in {len(parts)} parts, expected the "
+            f"{expected:,} that {COMPLETED} tells of; put back the parts that are missing, or run "
+            "`aisle predict` again with --force"
+        )
     return parts
 
 

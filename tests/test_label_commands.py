@@ -157,6 +157,18 @@ def test_a_sink_as_the_store_has_its_history_in_the_prefix(tmp_path: Path) -> No
     one_line(office("labels", "--product", "p0", "--store", "amqp://"), "names no host")
 
 
+@pytest.mark.parametrize("name", ["q?x=1", "50%3Fa#b", "with space+&'ä", "a:b@c"])
+def test_the_default_store_lies_in_a_prefix_of_any_name(tmp_path: Path, name: str) -> None:
+    office = Office(tmp_path / name)
+    office.predict("monday", MONDAY)
+    figures = office("write-labels", "--dump-id", "monday").figures
+    assert figures["inserted"] == 10
+    assert (tmp_path / name / "out" / "labels.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    told = ["--store", figures["store"]]
+    assert office("diff", "--dump-id", "monday", *told).figures["counts"]["unchanged"] == 10
+
+
 @pytest.fixture
 def server() -> Iterator[servers.Postgres]:
     with servers.reachable_folder() as folder:

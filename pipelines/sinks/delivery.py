@@ -19,7 +19,7 @@ from configs.stores import AnySink, FileSettings, IndexSettings, QueueSettings
 from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names
 from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.retry import RateLimit, with_retries
-from pipelines.sinks.writes import Counts
+from pipelines.sinks.writes import Counts, count_refused
 
 
 @contextmanager
@@ -130,12 +130,22 @@ def _note(
     ledger.in_transaction(note)
 
 
+def confirmed(ledger: Ledger, write_id: str) -> int:
+    """Return how many chunks of a write its sinks have confirmed so far."""
+    done = ledger.tables.deliveries.c
+    count = sa.select(sa.func.count()).where(done.write_id == write_id)
+    return ledger.in_transaction(lambda connection: int(connection.execute(count).scalar_one()))
+
+
 def _figures(ledger: Ledger, write_id: str, sink: str) -> Counts:
-    done = ledger.tables.deliveries
-    sums = [
-        sa.func.coalesce(sa.func.sum(done.c[name]), 0).label(name)
-        for name in ("delivered", "refused")
-    ]
-    query = sa.select(*sums).where(done.c.write_id == write_id, done.c.sink == sink)
-    row = ledger.in_transaction(lambda connection: connection.execute(query).one())
-    return {name: int(value) for name, value in row._mapping.items()}
+    """Return what a sink took of a write, and what it has refused and not taken since."""
+    done = ledger.tables.deliveries.c
+    told = sa.select(sa.func.coalesce(sa.func.sum(done.delivered + done.refused), 0))
+    told = told.where(done.write_id == write_id, done.sink == sink)
+
+    def count(connection: sa.Connection) -> Counts:
+        refused = count_refused(connection, ledger.tables, write_id, sink)
+        every = int(connection.execute(told).scalar_one())
+        return {"delivered": every - refused, "refused": refused}
+
+    return ledger.in_transaction(count)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
@@ -23,13 +25,27 @@ CONNECT_SECONDS = 10
 _DISK = ("disk is full", "disk I/O error", os.strerror(errno.ENOSPC))
 _MENDS = {
     "locked": "wait until no other program writes to it, then run again",
-    "readonly": "make the file writable, or set store.url",
+    "readonly": "make the file and its folder writable, or set store.url",
+    "unable to open": "see that the file and its folder can be read and written, or set store.url",
+    "password authentication failed": "correct the user or the password in store.url",
+    "permission denied": "have it granted to the user in store.url",
     "is full": "free some space, then run again",
     "disk I/O error": "free some space, or see to the disk, then run again",
     "No space left": "free some space, then run again",
     "column": "if the table is another program's, set store.labels_table and store.history_table",
+    "does not exist": "make it, or correct store.url",
     "lock timeout": "wait until no other program locks it, then run again",
 }
+# How servers turn one away for good where their driver gives no code: while it connects
+_LASTING = (
+    "password authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "Access denied",
+    "Unknown database",
+)
+_LASTING_STATES = ("28", "3D")  # PostgreSQL: who may come in, and which databases there are
+_SQLITE_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 # A class of https://www.postgresql.org/docs/15/errcodes-appendix.html, or a code of it
 _PASSING = ("08", "40001", "40P01", "53300", "55P03", "57P")
 
@@ -72,8 +88,26 @@ def shown(url: sa.URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def connect(url: sa.URL, lock_seconds: int = BUSY_SECONDS) -> sa.Engine:
-    """Return an engine of a database that answers; make the folder and file of SQLite."""
+def sqlite_path(url: sa.URL) -> str:
+    """Return the path of SQLite's file, which may be written as a URI (https://sqlite.org/uri.html).
+
+    >>> sqlite_path(parse_url("sqlite:///file:/data/labels.db?mode=ro&uri=true"))
+    '/data/labels.db'
+    """
+    path = str(url.database or "")
+    return unquote(urlsplit(path).path) if path.startswith("file:") else path
+
+
+def is_there(url: sa.URL) -> bool:
+    """Tell whether there may be a database: of SQLite, whether there is a file."""
+    return not is_sqlite(url) or os.path.exists(sqlite_path(url))
+
+
+def connect(url: sa.URL, lock_seconds: int = BUSY_SECONDS, *, reading: bool = False) -> sa.Engine:
+    """Return an engine of a database that answers; make the folder and file of SQLite.
+
+    With `reading` nothing is made, and a file of SQLite may be one that cannot be written.
+    """
     try:
         engine = sa.create_engine(
             url, connect_args=_waits(url), hide_parameters=True, pool_pre_ping=not is_sqlite(url)
@@ -84,7 +118,8 @@ def connect(url: sa.URL, lock_seconds: int = BUSY_SECONDS) -> sa.Engine:
             "database whose driver is installed; install it or set store.url"
         ) from error
     if is_sqlite(url):
-        _prepare_sqlite(engine)
+        _refuse_a_folder(url)
+        _read_sqlite(engine) if reading else _prepare_sqlite(engine)
     if is_postgres(url):
         _prepare_postgres(engine, lock_seconds)
     with one_line(url, (SQLAlchemyError, OSError, TypeError)), engine.connect():
@@ -99,7 +134,20 @@ def is_passing(error: BaseException) -> bool:
     if state is not None:
         return str(state).startswith(_PASSING)
     remote = type(error.orig).__module__.startswith("psycopg")
-    return error.connection_invalidated or (remote and isinstance(error, OperationalError))
+    return error.connection_invalidated or (remote and _may_pass(error))
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether the same command may do later: the server is down, or something is locked."""
+    if not isinstance(error, OperationalError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return (error.orig.sqlite_errorcode & 0xFF) in _SQLITE_BUSY
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    said = str(error.orig)
+    return not state.startswith(_LASTING_STATES) and not any(
+        sign in said for sign in (*_DISK, *_LASTING)
+    )
 
 
 @contextmanager
@@ -110,10 +158,7 @@ def one_line(url: sa.URL, kinds: tuple[type[Exception], ...] = (DBAPIError,)) ->
     except kinds as error:
         said = words(error, url)
         mend = next((mend for sign, mend in _MENDS.items() if sign in said), "set store.url")
-        # a driver says so of a server that is down, a lock (they may pass), and of a disk that is
-        # full, which does not
-        passes = isinstance(error, OperationalError) and not any(sign in said for sign in _DISK)
-        kind = PassingFault if passes else UsageError
+        kind = PassingFault if _may_pass(error) else UsageError
         raise kind(
             f"{shown(url)}: {said}; expected a database that can be read and written; {mend}"
         ) from error
@@ -147,7 +192,11 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     A transaction that reads first and then writes may be refused at once, whatever the timeout;
     `BEGIN IMMEDIATE` waits (https://sqlite.org/lang_transaction.html).
     """
-    if not (path := str(engine.url.database)).startswith("file:"):
+    path = sqlite_path(engine.url)
+    if os.path.exists(path) and not _can_be_written(path):
+        # SQLite would make two files beside it that its owner cannot write
+        raise UsageError(f"{shown(engine.url)}: cannot be written; {_MENDS['readonly']}")
+    if not str(engine.url.database).startswith("file:"):
         with one_line(engine.url, (OSError,)):
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
 
@@ -159,3 +208,45 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _read_sqlite(engine: sa.Engine) -> None:
+    """Open the file as it is; let others write meanwhile."""
+    path = os.path.abspath(sqlite_path(engine.url))
+    how = "immutable=1" if _is_at_rest(path) else "mode=rw"  # rw makes no file
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _name(_: Any, __: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        arguments[0] = f"file:{quote(path)}?{how}"
+        options["uri"] = True
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _is_at_rest(path: str) -> bool:
+    """Tell whether we cannot write a file of SQLite, and nobody is writing it.
+
+    Such a one is read as a file that does not change: beside any other SQLite makes two more, even
+    to read (https://sqlite.org/wal.html, "Read-Only Databases").
+    """
+    ours = _can_be_written(path) and _can_be_written(os.path.dirname(path))
+    log = f"{path}-wal"
+    return not ours and not (os.path.exists(log) and os.path.getsize(log))
+
+
+def _can_be_written(path: str) -> bool:
+    return os.access(path, os.W_OK, effective_ids=True)
+
+
+def _refuse_a_folder(url: sa.URL) -> None:
+    if os.path.isdir(path := sqlite_path(url)):
+        raise UsageError(
+            f"{shown(url)}: is a folder; expected a file, for example "
+            f"{shown(url.set(database=os.path.join(path, 'labels.db')))}; set store.url"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,19 +13,19 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from configs.errors import UsageError
 from configs.stores import StoreSettings
 from pipelines.sinks import merge
-from pipelines.sinks.engine import connect, is_passing, is_postgres, one_line, shown
+from pipelines.sinks.engine import connect, is_passing, is_postgres, is_there, one_line, shown
 from pipelines.sinks.engine import words as words_of
 from pipelines.sinks.retry import RateLimit, with_retries
 from pipelines.sinks.rows import by_origin, staged
-from pipelines.sinks.schema import VERDICTS, Tables, make_tables, tables_of
-from pipelines.sinks.writes import Counts, Write, begin, counts_of, finish
+from pipelines.sinks.schema import VERDICTS, Tables, make_tables, missing_columns, tables_of
+from pipelines.sinks.writes import STORE, Counts, Write, begin, counts_of, finish, left_open
 
 T = TypeVar("T")
 BATCH_ROWS = {"postgresql": 50_000}
 OTHER_BATCH_ROWS = 5000
-STORE = "store"  # the name under which the store's own dead letters stand
 _REFUSALS = ("22", "23", "54")  # PostgreSQL: bad data, a constraint, a limit
 
 
@@ -38,8 +38,6 @@ class Ledger:
         self.settings = settings
         self.engine = engine
         self._rate = RateLimit(settings.rows_per_second)
-        with self.transaction() as connection:
-            make_tables(connection, self.tables)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -89,7 +87,7 @@ class Ledger:
     ) -> Write:
         """Open a write of `work`, or take up the one that was begun.
 
-        What was finished is finished: only an undone write, or `again`, makes another attempt.
+        See `writes.begin` for when another attempt is made.
         """
         wanted = Write("", dump_id, self._batch_rows(), False, taxonomy)
         return self.in_transaction(
@@ -127,6 +125,8 @@ class Ledger:
         """
         chunks = self.tables.chunks
         with self.transaction() as connection, connection.begin_nested() as attempt:
+            if self.has(connection, write, chunk):
+                return False  # killed before its letter was marked
             before = self._last_change(connection)
             (origin, part), *_ = by_origin(batch)
             counts = dict.fromkeys((*VERDICTS, "refused"), 0)
@@ -243,7 +243,15 @@ class Ledger:
 
     def finish(self, write: Write) -> None:
         """Say that all chunks of a write are there."""
-        self.in_transaction(lambda connection: finish(connection, self.tables, write))
+        self.in_transaction(lambda connection: finish(connection, self.tables, write.write_id))
+
+    def left_open(self, write: Write) -> list[str]:
+        """Return the earlier writes of the same dump that were cut off, in their order."""
+        return self.in_transaction(lambda connection: left_open(connection, self.tables, write))
+
+    def supersede(self, write_id: str) -> None:
+        """Say of a write that was cut off that a later one of its dump is there."""
+        self.in_transaction(lambda c: finish(c, self.tables, write_id, "superseded"))
 
     def counts(self, write_id: str) -> Counts:
         """Return what became of all rows of a write so far, and the number of its chunks."""
@@ -260,9 +268,63 @@ def open_ledger(url: sa.URL, settings: StoreSettings) -> Iterator[Ledger]:
     tables_of(settings)
     engine = connect(url, settings.lock_seconds)
     try:
-        yield Ledger(engine, settings)
+        ledger = Ledger(engine, settings)
+        with ledger.transaction() as connection:
+            make_tables(connection, ledger.tables)
+        yield ledger
     finally:
         engine.dispose()
+
+
+class NoStoreError(UsageError):
+    """There are no labels yet."""
+
+
+def require_store(url: sa.URL) -> None:
+    """Raise `NoStoreError` where there is no file of SQLite."""
+    if not is_there(url):
+        raise _no_store(url)
+
+
+def _no_store(url: sa.URL) -> NoStoreError:
+    return NoStoreError(
+        f"{shown(url)}: there is no label store; `aisle write-labels` makes it; if there should be "
+        "one, see to --prefix, --store or store.url"
+    )
+
+
+@contextmanager
+def read_ledger(url: sa.URL, settings: StoreSettings) -> Iterator[Ledger]:
+    """Open the store at `url` to read it: nothing is made, and it need not be writable.
+
+    Only the tables of an older Aisle get the columns they lack. Raises `NoStoreError` where no
+    label was ever written.
+    """
+    tables_of(settings)
+    require_store(url)
+    engine = connect(url, settings.lock_seconds, reading=True)
+    try:
+        ledger = Ledger(engine, settings)
+        with ledger.transaction() as connection:
+            lacking = missing_columns(connection, ledger.tables)
+            if len(lacking.get(ledger.tables.labels, ())) == len(ledger.tables.labels.c):
+                raise _no_store(url)
+            if lacking:
+                make_tables(connection, ledger.tables)
+        yield ledger
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def read_ledger_or_none(url: sa.URL, settings: StoreSettings) -> Iterator[Ledger]:
+    """Open a store to read it; in the place of one that is not there give an empty one."""
+    with ExitStack() as stack:
+        try:
+            ledger = stack.enter_context(read_ledger(url, settings))
+        except NoStoreError:
+            ledger = stack.enter_context(open_ledger(sa.make_url("sqlite://"), settings))
+        yield ledger
 
 
 def _is_refusal(error: DBAPIError) -> bool:

@@ -11,33 +11,32 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from pipelines.sinks.changes import Change, Sink
-from pipelines.sinks.delivery import send
+from pipelines.sinks.delivery import deliver, send
 from pipelines.sinks.ledger import STORE, Ledger
 from pipelines.sinks.retry import RateLimit
-from pipelines.sinks.writes import Write
+from pipelines.sinks.writes import Write, require_write
 from transforms.predictions import PREDICTIONS
 
 
 def dead_letters(ledger: Ledger, write_id: str | None = None) -> list[dict[str, Any]]:
-    """Return what was refused and not replayed yet: write, sink, chunk, reason, payload."""
-    return [
-        {
-            "id": row.id,
-            "write_id": row.write_id,
-            "sink": row.sink,
-            "chunk": row.chunk,
-            "reason": row.reason,
-            "payload": json.loads(row.payload),
-        }
-        for row in _open_letters(ledger, write_id)
-    ]
+    """Return what was refused and not replayed yet: which product, by which sink, why."""
+    return [_told(row) for row in _open_letters(ledger, write_id)]
+
+
+def _told(row: Any) -> dict[str, Any]:
+    payload = json.loads(row.payload)
+    names = ("id", "write_id", "sink", "chunk", "reason")
+    told = {name: getattr(row, name) for name in names}
+    # a row of predictions, which the store refused, or a change, which a sink did
+    product = payload.get("id") if row.sink == STORE else payload.get("product_id")
+    return {**told, "product_id": product, "payload": payload}
 
 
 def replay(ledger: Ledger, sinks: list[Sink], write_id: str | None = None) -> dict[str, int]:
     """Bring dead letters again to where they were refused; return how many were taken.
 
     One that is refused again stays what it is. A letter for a sink that is not among `sinks`
-    waits.
+    waits. What the store takes goes on to the sinks.
     """
     letters = _open_letters(ledger, write_id)
     of_sink = {sink.name: sink for sink in sinks}
@@ -51,6 +50,9 @@ def replay(ledger: Ledger, sinks: list[Sink], write_id: str | None = None) -> di
         elif sink in of_sink:
             taken += _send_again(of_sink[sink], write, found)
     _mark(ledger, taken)
+    for write in {write for place, write in by_place if place == STORE}:
+        for one in sinks:
+            deliver(ledger, write, one)
     return {"replayed": len(taken), "left": len(letters) - len(taken)}
 
 
@@ -60,6 +62,8 @@ def _open_letters(ledger: Ledger, write_id: str | None) -> list[Any]:
     if write_id is not None:
         query = query.where(letters.c.write_id == write_id)
     with ledger.transaction() as connection:
+        if write_id is not None:
+            require_write(connection, ledger.tables, write_id, ledger.url)
         return list(connection.execute(query))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from configs.errors import UsageError
 from configs.stores import StoreSettings
+from pipelines.sinks.engine import shown
 
 PROVENANCE = ("run_id", "model", "model_fingerprint", "config_fingerprint", "transform_fingerprint")
 COMPARED = ("label", "probability", "labels", "probabilities", "model_fingerprint", "source")
@@ -72,18 +73,36 @@ def tables_of(settings: StoreSettings) -> Tables:
 
 def make_tables(connection: sa.Connection, tables: Tables) -> None:
     """Make what is missing; give the tables of an older Aisle the columns they lack."""
+    lacking = missing_columns(connection, tables)
     tables.metadata.create_all(connection)
-    found = sa.inspect(connection)
     quoted = connection.dialect.identifier_preparer.format_table
-    for table in (tables.labels, tables.history):
-        present = {column["name"] for column in found.get_columns(table.name)}
-        if "product_id" not in present:
-            continue  # another program's: the first statement says so
-        for name in _NEWER:
-            if name not in present:
-                kind = table.c[name].type.compile(connection.dialect)
-                add = f"ALTER TABLE {quoted(table)} ADD COLUMN {name} {kind}"
-                connection.execute(sa.text(add))
+    for table, names in lacking.items():
+        for name in names if len(names) < len(table.c) else ():
+            kind = table.c[name].type.compile(connection.dialect)
+            add = f"ALTER TABLE {quoted(table)} ADD COLUMN {name} {kind}"
+            connection.execute(sa.text(add))
+
+
+def missing_columns(connection: sa.Connection, tables: Tables) -> dict[sa.Table, list[str]]:
+    """Return what the tables lack: all columns of one that is not there, newer ones of others.
+
+    Raises `UsageError` where a table is another program's.
+    """
+    found, lacking = sa.inspect(connection), {}
+    for table in tables.metadata.sorted_tables:
+        there = found.has_table(table.name)
+        present = {one["name"] for one in found.get_columns(table.name)} if there else set()
+        missing = [column.name for column in table.columns if column.name not in present]
+        foreign = [name for name in missing if name not in _NEWER]
+        if there and foreign:
+            raise UsageError(
+                f"{shown(connection.engine.url)}: the table {table.name} is another program's, as "
+                f"it has no column {foreign[0]}; set store.labels_table and store.history_table to "
+                "other names, or store.url to another database"
+            )
+        if missing:
+            lacking[table] = missing
+    return lacking
 
 
 def _labels_columns() -> list[sa.Column[Any]]:

@@ -14,7 +14,7 @@ from pipelines.sinks import merge
 from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.rows import PERSON
 from pipelines.sinks.schema import ORIGIN, STATE, STATED, VERDICTS
-from pipelines.sinks.writes import Counts
+from pipelines.sinks.writes import Counts, require_write
 
 _UNDO = "undo"
 
@@ -102,13 +102,7 @@ def undo(ledger: Ledger, write_id: str) -> dict[str, Any]:
 
 
 def _check_undoable(ledger: Ledger, connection: sa.Connection, write_id: str) -> None:
-    writes = ledger.tables.writes
-    found = connection.execute(sa.select(writes).where(writes.c.write_id == write_id)).first()
-    if found is None:
-        raise UsageError(
-            f"{ledger.url}: knows no write {write_id[:64]!r}; `aisle write-labels` says the "
-            "write_id of what it writes, `aisle labels --product` that of every change"
-        )
+    found = require_write(connection, ledger.tables, write_id, ledger.url)
     if found.source == _UNDO:
         raise UsageError(
             f"write {write_id} is an undo itself; to write again what it took back, run "

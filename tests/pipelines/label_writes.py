@@ -39,7 +39,8 @@ def predict(folder: Path, *parts: list[dict], finished: bool = True) -> str:
             table = table.set_column(place, name, table[name].cast(kind))
         pq.write_table(table, folder / f"part-{number:05d}-of-{len(parts):05d}.parquet")
     if finished:
-        manifest = Manifest("predict", folder.name, "config", "0.1.0")
+        figures = {"predictions": sum(map(len, parts))} if parts else {}
+        manifest = Manifest("predict", folder.name, "config", "0.1.0", figures)
         (folder / "COMPLETED").write_text(json.dumps(asdict(manifest)))
     return str(folder)
 

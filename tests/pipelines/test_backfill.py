@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from chain import aisle, one_line
 from label_writes import predict, product, write
 from test_champion import finish
 
@@ -42,10 +44,12 @@ def shop(tmp_path: Path) -> tuple[Path, str, Settings]:
     return tmp_path, url, settings
 
 
-def plan(shop: tuple[Path, str, Settings]) -> dict[str, Any]:
+def plan(shop: tuple[Path, str, Settings], *, force: bool = False) -> dict[str, Any]:
     root, url, settings = shop
     champion = require_champion(str(root))
-    return plan_backfill(settings, str(root), champion, str(root / "products.csv"), url)
+    return plan_backfill(
+        settings, str(root), champion, str(root / "products.csv"), url, force=force
+    )
 
 
 def test_unlabelled_come_first_then_the_least_sure(shop: tuple[Path, str, Settings]) -> None:
@@ -61,6 +65,44 @@ def test_a_plan_is_made_once_a_champion(shop: tuple[Path, str, Settings]) -> Non
     again = plan(shop)
     assert (first.pop("done_before"), again.pop("done_before")) == (False, True)
     assert again == first
+
+
+def test_a_plan_is_of_one_store_as_it_is(shop: tuple[Path, str, Settings]) -> None:
+    root, url, settings = shop
+    first = plan(shop)
+    empty = plan((root, f"sqlite:///{root}/empty.db", settings))
+    assert (empty["to_label"], empty["up_to_date"], empty["done_before"]) == (4, 0, False)
+    assert not (root / "empty.db").exists()
+    assert plan(shop)["done_before"]
+    write(predict(root / "q", [stored("sure", "new", 0.9, 0.1)]), url, "tuesday")
+    later = plan(shop)
+    assert (later["to_label"], later["up_to_date"], later["done_before"]) == (2, 2, False)
+    assert not set(first["chunks"]) & {*later["chunks"], *empty["chunks"]}
+    with pytest.raises(UsageError, match="not a database URL"):
+        plan((root, "bogus", settings))
+
+
+def test_the_command_names_the_chunks_and_refuses_what_is_no_store(
+    shop: tuple[Path, str, Settings],
+) -> None:
+    root, url, settings = shop
+    (root / "c.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    typed = ["plan-backfill", "--config", root / "c.yaml", "--prefix", root]
+    typed += ["--products", root / "products.csv", "--store"]
+    said = aisle(*typed, url)
+    chunks = [Path(chunk) for chunk in plan(shop)["chunks"]]
+    assert f"chunks:  {chunks[0]} to {chunks[-1].name}" in said.out
+    assert str(chunks[0].parent) in said.out
+    assert aisle(*typed, url, "--force", "--json").figures["done_before"] is False
+    one_line(aisle(*typed, "bogus"), "not a database URL")
+    one_line(aisle(*typed, f"sqlite:///{root}"), "is a folder")
+
+
+def test_a_plan_is_made_anew_by_force(shop: tuple[Path, str, Settings]) -> None:
+    first = plan(shop)
+    Path(first["chunks"][0]).unlink()
+    assert not plan(shop, force=True)["done_before"]
+    assert Path(first["chunks"][0]).exists()
 
 
 def test_products_without_a_row_are_refused(shop: tuple[Path, str, Settings]) -> None:

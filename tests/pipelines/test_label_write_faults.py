@@ -17,7 +17,9 @@ import pytest
 import sqlalchemy as sa
 from label_writes import predict, product, query, sqlite_url, timeless, whole, write
 
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
+from configs.stores import StoreSettings
+from pipelines.label_diff import diff_labels
 
 HERE = Path(__file__).parent
 KILLED_AT_A_STEP = """
@@ -100,6 +102,7 @@ def refused(folder: str, url: str, **settings: Any) -> str:
     """Return the line with which a write is refused, after a check that it is one."""
     with pytest.raises(UsageError) as refusal:
         write(folder, url, **settings)
+    assert isinstance(refusal.value, PassingFault) == ("is locked" in str(refusal.value))
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
 
@@ -109,6 +112,16 @@ def test_unfinished_missing_and_empty_folders_are_refused(tmp_path: Path, store:
     assert "is not finished; run `aisle predict`" in refused(unfinished, sqlite_url(store))
     assert "is not there; run `aisle predict`" in refused(str(tmp_path / "x"), sqlite_url(store))
     assert "found no part-*.parquet" in refused(predict(tmp_path / "empty"), sqlite_url(store))
+    assert not store.exists()
+
+
+def test_a_part_that_is_missing_is_refused_by_the_counts(tmp_path: Path, store: Path) -> None:
+    folder = predict(tmp_path / "p", [product("a"), product("b")], [product("c")])
+    (tmp_path / "p" / "part-00001-of-00002.parquet").unlink()
+    line = refused(folder, sqlite_url(store))
+    assert "found 2 predictions in 1 parts, expected the 3 that COMPLETED tells of" in line
+    with pytest.raises(UsageError, match="found 2 predictions"):
+        diff_labels(folder, store_url=sqlite_url(store), dump_id="monday", settings=StoreSettings())
     assert not store.exists()
 
 
@@ -134,7 +147,7 @@ def test_a_part_that_lacks_a_column_or_is_no_parquet_is_named(tmp_path: Path, st
         ("nosuch://user:s3cret@host/shop", "nosuch://user:***@host/shop: nosuch cannot be used"),
         ("mssql+pymssql://u:s3cret@h/shop?password=s3cret", "u:***@h/shop: mssql+pymssql cannot"),
         ("sqlite:////dev/null/labels.db", "File exists: '/dev/null'"),
-        ("sqlite:////", "unable to open database file"),
+        ("sqlite:////", "sqlite:////: is a folder; expected a file, for example sqlite:////labels"),
     ],
 )
 def test_a_store_that_cannot_be_is_refused_without_its_password(
@@ -150,13 +163,17 @@ def test_files_that_cannot_be_written_are_refused(tmp_path: Path, store: Path) -
     changed = predict(tmp_path / "2", [product("a", "Garden")])
     write(folder, url)
     before = whole(store)
-    assert "make the file writable" in refused(changed, f"sqlite:///file:{store}?mode=ro&uri=true")
+    assert "make the file and its folder writable" in refused(
+        changed, f"sqlite:///file:{store}?mode=ro&uri=true"
+    )
     with closing(sqlite3.connect(store, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert "is locked" in refused(changed, f"{url}?timeout=0")
     assert "are both 'x'" in refused(changed, url, labels_table="x", history_table="x")
     query(tmp_path / "other.db", "CREATE TABLE labels (shelf)")
-    assert "another program's" in refused(changed, sqlite_url(tmp_path / "other.db"))
+    line = refused(changed, sqlite_url(tmp_path / "other.db"))
+    assert "the table labels is another program's, as it has no column product_id" in line
+    assert query(tmp_path / "other.db", "SELECT name FROM sqlite_master") == [("labels",)]
     (tmp_path / "text.db").write_text("not a database " * 100)
     assert "file is not a database" in refused(changed, sqlite_url(tmp_path / "text.db"))
     assert query(store, "SELECT product_id, label FROM labels") == [("a", "Pets")]

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from label_writes import predict, product, sqlite_url, write
 from shelf import Shelf, many, opened, oracle
 
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.replay import dead_letters, replay
 from pipelines.sinks.story import set_label, story_of, undo
@@ -80,6 +80,25 @@ def undone(shelf: Shelf, write_id: str) -> dict[str, int]:
         figures = undo(ledger, write_id)
     assert figures["left_as_newer"] == 0
     return {name: figures[name] for name in ("removed", "put_back")}
+
+
+def test_what_no_waiting_mends_is_refused_for_good(tmp_path: Path, shelf: Shelf) -> None:
+    """And nothing is made beside a table of another program."""
+    folder = predict(tmp_path / "1", [product("a")])
+    shelf.query("CREATE TABLE labels (shelf text)")
+    for url, words in (
+        (shelf.url.replace(servers.PASSWORD, "wrong"), "correct the user or the password"),
+        (shelf.url.replace(shelf.name, "nosuch"), "make it, or correct store.url"),
+        (shelf.url.replace("shop:", "nobody:"), "correct the user or the password"),
+        (shelf.url, "the table labels is another program's, as it has no column product_id"),
+    ):
+        with pytest.raises(UsageError, match=words) as refusal:
+            write(folder, url)
+        assert not isinstance(refusal.value, PassingFault)
+        assert "\n" not in str(refusal.value)
+        assert servers.PASSWORD not in str(refusal.value)
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    assert shelf.query(tables) == [("labels",)]
 
 
 def test_a_person_wins_and_an_undo_leaves_what_is_newer(tmp_path: Path, shelf: Shelf) -> None:
