@@ -56,6 +56,31 @@ def test_the_command_line_tells_them_apart(
     assert said.err == "aisle rollback: champion.json: as the test says\n"
 
 
+_CTRL_C_IN_A_STEP = """
+import os, signal
+import apache_beam as beam
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from aisle.__main__ import command
+
+def walk(prefix):
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        pipeline | beam.Create([1]) | "A step" >> beam.Map(lambda _: os.kill(os.getpid(), 2))
+
+import pipelines.champion
+pipelines.champion.rollback = walk
+signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored where tests run
+command()
+"""
+
+
+def test_ctrl_c_while_beam_runs_is_one_line_and_130(tmp_path: Path) -> None:
+    """Beam raises a `RuntimeError` of its own in its place, and logs it step by step."""
+    words = [sys.executable, "-c", _CTRL_C_IN_A_STEP, "rollback", "--prefix", tmp_path]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.stderr == "aisle rollback: stopped; run it again to go on\n"
+    assert (done.returncode, done.stdout) == (130, "")
+
+
 @pytest.mark.parametrize("read", [False, True])
 def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, read: bool) -> None:
     sample = ["sample", "--folder", tmp_path, "--titles", "1600", "--json"]
