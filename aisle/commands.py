@@ -17,12 +17,15 @@ from aisle.tables import show_chain, show_figures, show_suggestion, show_trials
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from configs.settings import Settings
+from pipelines import storage
 
 Figures = dict[str, Any]
+_PATHS = ("config", "prefix", "input", "dump", "products", "folder", "out", "output", "dry_run")
 
 
 def run_command(given: argparse.Namespace) -> int:
     """Run the command; show its figures as a table, and as JSON where that was asked for."""
+    _check_paths(given)
     started = time.perf_counter()
     figures = _COMMANDS[given.command](given)
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
@@ -30,6 +33,12 @@ def run_command(given: argparse.Namespace) -> int:
     with contextlib.suppress(BrokenPipeError, SystemExit):
         _show(given, figures)
     return 0
+
+
+def _check_paths(given: argparse.Namespace) -> None:
+    for name in _PATHS:
+        if path := getattr(given, name, None):
+            storage.check_scheme(path, f"--{name.replace('_', '-')}")
 
 
 def _show(given: argparse.Namespace, figures: Figures) -> None:
@@ -46,8 +55,10 @@ def _show(given: argparse.Namespace, figures: Figures) -> None:
 
 
 def sample(given: argparse.Namespace) -> Figures:
-    from pipelines.sample import write_catalogue, write_dump
+    from pipelines.sample import check_numbers, write_catalogue, write_dump
 
+    check_numbers(given.titles, given.dump_rows, given.seed)
+    storage.make_folder(given.folder, "--folder")
     catalogue = f"{given.folder.rstrip('/')}/catalogue"
     dump = f"{given.folder.rstrip('/')}/dump.csv"
     written = write_catalogue(catalogue, titles=given.titles, seed=given.seed)

@@ -65,6 +65,7 @@ def compare(
     measured = {model: _metrics(artifacts, model) for model in models}
     _check_metric(measured, settings.promotion.metric)
     best = max(measured, key=lambda model: measured[model][settings.promotion.metric])
+    storage.make_folder(artifacts.comparison(best))
     figures = {
         "run_id": artifacts.run_id,
         "model": best,

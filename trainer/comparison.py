@@ -41,6 +41,7 @@ def write_comparison(
     See `read_evaluations` for which models are compared, and the errors.
     """
     comparison = compare(read_evaluations(runs, models), price)
+    storage.make_folder(folder, "--out")
     text = json.dumps(comparison, indent=1, ensure_ascii=False) + "\n"
     storage.write_bytes(f"{folder}/{JSON}", text.encode())
     storage.write_bytes(f"{folder}/{PAGE}", render_comparison(comparison).encode())

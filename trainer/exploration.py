@@ -33,6 +33,7 @@ def explore(settings: Settings, artifacts: RunArtifacts, folder: str, rows: int)
     `UsageError` where preprocessing is not finished.
     """
     require_manifest(artifacts.tfrecords, "preprocess")
+    storage.make_folder(folder, "--out")
     found = describe(settings, artifacts, rows)
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     storage.write_bytes(f"{folder}/{JSON}", text.encode())
