@@ -237,9 +237,7 @@ def test_a_path_of_another_scheme_is_refused(
     assert {path.name for path in tmp_path.iterdir()} == {"shop"}
 
 
-def test_a_folder_for_output_that_cannot_be_written(
-    trained_shop: OpenShop, tmp_path: Path
-) -> None:
+def test_a_folder_for_output_that_cannot_be_written(trained_shop: OpenShop, tmp_path: Path) -> None:
     """As above: below a file, for a root whom no permission stops."""
     shop = trained_shop("shut")
     model = shop("train").figures["model"]
