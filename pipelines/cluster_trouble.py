@@ -72,8 +72,11 @@ def explained(options: PipelineOptions) -> Iterator[None]:
     _check_prism(options)
     try:
         yield
-    except UsageError:
-        raise
+    except UsageError as error:
+        said, within, _ = str(error).partition(" [while running '")
+        if not within:  # else Beam has added the name of the step
+            raise
+        raise type(error)(said) from error
     except Exception as error:
         reason = _reason_of(error, options)
         if reason:

@@ -18,6 +18,7 @@ from pipelines import storage
 from pipelines.dumps import DUMP_ROWS
 from pipelines.known_scores import KnownScores, hashes_of, load_scores
 from pipelines.progress import ProgressLog
+from pipelines.run_files import load_saved_model
 from transforms.overlap import OverlappedDoFn
 from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
 from transforms.rules import RULED_PREDICTIONS, apply_rules
@@ -139,9 +140,7 @@ def _scored(rows: pa.RecordBatch, model: str, top_k: int) -> tuple[np.ndarray, n
 @functools.cache
 def load_classifier(model: str) -> tuple[Any, pa.Array]:
     """Load an export once a process; return its scoring signature and its class names."""
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(storage.fetched(model))
+    loaded = load_saved_model(model)
     names = pa.array(np.char.decode(loaded.names.numpy().astype(bytes), "utf-8").tolist())
     score_signature = loaded.signatures["score"]
     score_signature.keep_alive = loaded  # the signature alone does not hold its variables

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from pipelines import storage
+from pipelines.run_files import read_metrics
 from pipelines.stage import require_manifest
 from trainer import comparison_plots as plots
 from trainer.figures import MAIN_FIGURE, SPOKEN, flat_figures
@@ -80,8 +81,8 @@ def evaluated(run: RunArtifacts) -> list[str]:
 def _read(run: RunArtifacts, name: str) -> dict[str, Any]:
     folder = run.evaluation(name)
     require_manifest(folder, f"evaluate --model {name}")
-    document = json.loads(storage.read_bytes(f"{folder}/{METRICS}"))
-    if "speed" not in document.get("context", {}):
+    document = read_metrics(folder, name, "context")
+    if "speed" not in document["context"]:
         raise UsageError(
             f"{folder}: measured by an Aisle that did not time models; run "
             f"`aisle evaluate --model {name} --force` first"
