@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from aisle.arguments import parse_arguments
+from aisle.output import replace_unknown_letters
 from configs.errors import PassingFault, UsageError
 
 _TRY_AGAIN = 75
@@ -52,6 +53,7 @@ def command() -> NoReturn:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
         signal.signal(signal.SIGINT, _stop)
+    replace_unknown_letters()
     if status := main():
         sys.exit(status)
     atexit._run_exitfuncs()

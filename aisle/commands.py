@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
+from aisle.output import showing, write_json
 from aisle.quiet import set_environment
-from aisle.tables import show_chain, show_figures, show_suggestion, show_trials
+from aisle.tables import show_chain, show_figures, show_suggestion, show_trials, show_verdict
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
 from configs.settings import Settings
@@ -29,8 +27,7 @@ def run_command(given: argparse.Namespace) -> int:
     started = time.perf_counter()
     figures = _COMMANDS[given.command](given)
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
-    # Nobody reads any more, as behind `| head -1`; Rich then asks for the end of the process.
-    with contextlib.suppress(BrokenPipeError, SystemExit):
+    with showing():
         _show(given, figures)
     return 0
 
@@ -46,12 +43,14 @@ def _show(given: argparse.Namespace, figures: Figures) -> None:
         show_chain(figures)
     elif given.command == "tune":
         show_trials(figures)
+    elif given.command == "compare":
+        show_verdict(given.command, figures)
     elif given.command == "suggest-config":
         show_suggestion(figures)
     else:
         show_figures(given.command, figures)
     if given.json:
-        sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
+        write_json(figures)
 
 
 def sample(given: argparse.Namespace) -> Figures:
