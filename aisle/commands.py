@@ -13,7 +13,8 @@ from aisle.output import showing, write_json
 from aisle.quiet import set_environment
 from aisle.tables import show_chain, show_figures, show_suggestion, show_trials, show_verdict
 from configs.artifacts import RunArtifacts
-from configs.loading import load_settings
+from configs.errors import UsageError
+from configs.loading import load_settings, stored_at
 from configs.settings import Settings
 from pipelines import storage
 
@@ -123,7 +124,7 @@ def predict(given: argparse.Namespace) -> Figures:
 def run(given: argparse.Namespace) -> Figures:
     """The chain; each stage that was finished before is passed over."""
     settings, artifacts = _setting(given)
-    artifacts.predictions(given.dump_id)
+    _check_dump(given, settings, artifacts)
     figures: Figures = {"preprocess": _preprocess(given, settings, artifacts)}
     figures["train"] = _train(given, settings, artifacts)
     model = figures["train"]["model"]
@@ -133,6 +134,27 @@ def run(given: argparse.Namespace) -> Figures:
         figures["predict"] = _predict(given, settings, artifacts, model)
         figures["write-labels"] = label_commands.write_labels(given, settings, artifacts)
     return figures
+
+
+def _check_dump(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> None:
+    """Refuse before the training what could not be labelled after it."""
+    if given.dump_id and not given.dump:
+        raise UsageError(
+            f"--dump-id {given.dump_id} without --dump: nothing would be labelled; name the dump "
+            "too, or leave --dump-id away"
+        )
+    given.dump_id = given.dump_id or "dump"
+    artifacts.predictions(given.dump_id)
+    if given.dump:
+        from configs.rules import load_rules
+        from pipelines.dumps import find_dump_files
+        from pipelines.sinks.engine import parse_url
+
+        store = stored_at(settings.store, given.store).database or artifacts.label_store_url
+        parse_url(str(store))
+        if settings.dump.rules:
+            load_rules(settings.dump.rules)
+        find_dump_files(given.dump, settings.dump)
 
 
 def _with_setting(

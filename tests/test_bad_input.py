@@ -314,6 +314,21 @@ def test_names_that_are_no_part_of_a_path_are_refused(shop: Shop, tmp_path: Path
     one_line(shop("predict", "--dump", dump, "--dump-id", "a/b"), "dump id", "a/b")
 
 
+def test_a_chain_asks_for_its_dump_before_it_begins(
+    shop: Shop, tiny_catalogue: Path, tmp_path: Path
+) -> None:
+    chain = ("run", "--input", tiny_catalogue)
+    one_line(shop(*chain, "--dump", tmp_path / "none.csv"), "--dump", "none.csv", "no such file")
+    one_line(shop(*chain, "--dump-id", "d1"), "--dump-id d1 without --dump")
+    odd = write_dump(tmp_path / "odd.csv", [("1", "bath towel")])
+    said = shop(*chain, "--dump", odd, sets=["dump.title=name"])
+    one_line(said, "odd.csv", "dump.title")
+    dump = ("--dump", odd)
+    one_line(shop(*chain, *dump, sets=["dump.rules=/nowhere.yaml"]), "/nowhere.yaml")
+    one_line(shop(*chain, *dump, "--store", "no url"), "store.url", "database URL")
+    assert not shop.prefix.exists()
+
+
 def test_an_unknown_command_or_option_is_refused_without_a_traceback() -> None:
     for arguments in (["bake"], ["train", "--no-such-option"], ["preprocess"]):
         said = aisle(*arguments)
