@@ -189,7 +189,7 @@ def _dead_letters(command: argparse.ArgumentParser) -> None:
 def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--input", required=True, help="folder or glob of the category files")
     command.add_argument("--dump", help="a product dump to label as well")
-    command.add_argument("--dump-id", default="dump", help="its name (default: dump)")
+    command.add_argument("--dump-id", help="its name (default: dump)")
     command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
     _stage(command)
 

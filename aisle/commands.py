@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
+from aisle.output import showing, write_json
 from aisle.quiet import set_environment
 from aisle.tables import (
     show_chain,
@@ -21,23 +19,33 @@ from aisle.tables import (
     show_story,
     show_suggestion,
     show_trials,
+    show_verdict,
 )
 from configs.artifacts import RunArtifacts
-from configs.loading import load_settings
+from configs.errors import UsageError
+from configs.loading import load_settings, stored_at
 from configs.settings import Settings
+from pipelines import storage
 
 Figures = dict[str, Any]
+_PATHS = ("config", "prefix", "input", "dump", "products", "folder", "out", "output", "dry_run")
 
 
 def run_command(given: argparse.Namespace) -> int:
     """Run the command; show its figures as a table, and as JSON where that was asked for."""
+    _check_paths(given)
     started = time.perf_counter()
     figures = _COMMANDS[given.command](given)
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
-    # Nobody reads any more, as behind `| head -1`; Rich then asks for the end of the process.
-    with contextlib.suppress(BrokenPipeError, SystemExit):
+    with showing():
         _show(given, figures)
     return 0
+
+
+def _check_paths(given: argparse.Namespace) -> None:
+    for name in _PATHS:
+        if path := getattr(given, name, None):
+            storage.check_scheme(path, f"--{name.replace('_', '-')}")
 
 
 def _show(given: argparse.Namespace, figures: Figures) -> None:
@@ -45,6 +53,8 @@ def _show(given: argparse.Namespace, figures: Figures) -> None:
         show_chain(figures)
     elif given.command == "tune":
         show_trials(figures)
+    elif given.command == "compare":
+        show_verdict(given.command, figures)
     elif given.command == "suggest-config":
         show_suggestion(figures)
     elif given.command == "labels":
@@ -56,12 +66,14 @@ def _show(given: argparse.Namespace, figures: Figures) -> None:
     else:
         show_figures(given.command, figures)
     if given.json:
-        sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
+        write_json(figures)
 
 
 def sample(given: argparse.Namespace) -> Figures:
-    from pipelines.sample import write_catalogue, write_dump
+    from pipelines.sample import check_numbers, write_catalogue, write_dump
 
+    check_numbers(given.titles, given.dump_rows, given.seed)
+    storage.make_folder(given.folder, "--folder")
     catalogue = f"{given.folder.rstrip('/')}/catalogue"
     dump = f"{given.folder.rstrip('/')}/dump.csv"
     written = write_catalogue(catalogue, titles=given.titles, seed=given.seed)
@@ -127,7 +139,7 @@ def predict(given: argparse.Namespace) -> Figures:
 def run(given: argparse.Namespace) -> Figures:
     """The chain; each stage that was finished before is passed over."""
     settings, artifacts = _setting(given)
-    artifacts.predictions(given.dump_id)
+    _check_dump(given, settings, artifacts)
     figures: Figures = {"preprocess": _preprocess(given, settings, artifacts)}
     figures["train"] = _train(given, settings, artifacts)
     model = figures["train"]["model"]
@@ -137,6 +149,27 @@ def run(given: argparse.Namespace) -> Figures:
         figures["predict"] = _predict(given, settings, artifacts, model)
         figures["write-labels"] = label_commands.write_labels(given, settings, artifacts)
     return figures
+
+
+def _check_dump(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> None:
+    """Refuse before the training what could not be labelled after it."""
+    if given.dump_id and not given.dump:
+        raise UsageError(
+            f"--dump-id {given.dump_id} without --dump: nothing would be labelled; name the dump "
+            "too, or leave --dump-id away"
+        )
+    given.dump_id = given.dump_id or "dump"
+    artifacts.predictions(given.dump_id)
+    if given.dump:
+        from configs.rules import load_rules
+        from pipelines.dumps import find_dump_files
+        from pipelines.sinks.engine import parse_url
+
+        store = stored_at(settings.store, given.store).database or artifacts.label_store_url
+        parse_url(str(store))
+        if settings.dump.rules:
+            load_rules(settings.dump.rules)
+        find_dump_files(given.dump, settings.dump)
 
 
 def _with_setting(

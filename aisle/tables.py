@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from configs.tuning import short_names
@@ -16,17 +19,42 @@ _SHOWN_TRIALS = 20
 _REJECTS = {"preprocess": "rejects", "predict": "rejects of the dump"}
 _SHOWN_LETTERS = 20
 _SHOWN_CHARACTERS = 200
+_FRAME = 7  # the lines and blanks of a table of two columns
+_WIDEST = 10_000
 
 
 def show_figures(title: str, figures: Mapping[str, Any]) -> None:
     """Show one stage's figures; what is a list, or nested deeper than once, stays in the JSON."""
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column()
-    table.add_column(overflow="fold")  # a path that is cut short leads nowhere
-    for name, value in _rows(figures):
-        table.add_row(name, value)
-    _console().print(table)
+    _show_rows(title, _rows(figures))
     _say_if_done_before(title, figures)
+
+
+def show_verdict(title: str, figures: Mapping[str, Any]) -> None:
+    """Show what the gate says of a model, and why it does not let it pass."""
+    show_figures(title, figures)
+    for reason in figures["reasons"]:
+        _console().print(f"not passed:  {reason}", soft_wrap=True)
+
+
+def _show_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Show names and values as a table; what it has no room for whole stands under it.
+
+    A path that is cut, or folded, is of no use to who copies it.
+    """
+    every, console = list(rows), _console()
+    longest = console.width // 2
+    room = console.width - _FRAME - max((cell_len(name) for name, _ in every), default=0)
+    room = max(room, console.width - _FRAME - longest)
+    table = Table(title=title, show_header=False, title_justify="left")
+    under = []
+    for name, value in every:
+        if cell_len(name) <= longest and cell_len(value) <= room:
+            table.add_row(name, value)
+        else:
+            under.append(f"{name}:  {value}")
+    console.print(table)
+    for line in under:
+        console.print(line, soft_wrap=True)
 
 
 def show_suggestion(figures: Mapping[str, Any]) -> None:
@@ -75,11 +103,8 @@ def _who(change: Mapping[str, Any]) -> str:
 
 def show_chain(figures: Mapping[str, Any]) -> None:
     """Show what a data team asks of a run: records, accuracy, labels, seconds, where to look."""
-    table = Table(title="run", show_header=False, title_justify="left")
-    for name, value in _chain_rows(figures):
-        table.add_row(name, value)
+    _show_rows("run", _chain_rows(figures))
     console = _console()
-    console.print(table)
     for stage in figures:
         if isinstance(figures[stage], Mapping):
             _say_if_done_before(stage, figures[stage])
@@ -97,15 +122,14 @@ def show_trials(figures: Mapping[str, Any]) -> None:
     rows = [row for row in figures["rows"] if row["score"] is not None]
     rows.sort(key=lambda row: row["score"], reverse=figures["better"] == "max")
     keys = list(dict.fromkeys(key for row in rows for key in row["values"]))
-    table = Table(title=f"tune: {figures['objective']}", title_justify="left")
-    for name in ("trial", figures["objective"], *short_names(keys).values(), "epochs", "seconds"):
-        table.add_column(name, justify="right", overflow="fold")
+    heads = ("trial", figures["objective"], *short_names(keys).values(), "epochs", "seconds")
+    cells = []
     for row in rows[:_SHOWN_TRIALS]:
         values = (_shown_value(row["values"].get(key)) for key in keys)
         how_long = (f"{row['epochs']:g}", _shown(row["seconds"]))
-        table.add_row(str(row["trial"]), f"{row['score']:.4f}", *values, *how_long)
+        cells.append((str(row["trial"]), f"{row['score']:.4f}", *values, *how_long))
     console = _console()
-    console.print(table)
+    _show_columns(console, f"tune: {figures['objective']}", heads, cells)
     if len(figures["rows"]) > len(rows[:_SHOWN_TRIALS]):
         of = f"{figures['trials']} trials, {figures['failed']} of them failed"
         console.print(f"{of}; all are in trials.csv beside the report")
@@ -140,6 +164,20 @@ def show_plan(figures: Mapping[str, Any]) -> None:
     if chunks:
         span = chunks[0] if len(chunks) == 1 else f"{chunks[0]} to {chunks[-1]}"
         _console().print(f"chunks:  {figures['folder']}/{span}", soft_wrap=True)
+
+
+def _show_columns(
+    console: Console, title: str, heads: Iterable[str], rows: Iterable[tuple[str, ...]]
+) -> None:
+    """Show a table as wide as it must be: headings are broken behind `_` and `.`, never a word."""
+    table = Table(title=title, title_justify="left")
+    for head in heads:
+        table.add_column(re.sub(r"(?<=[_.])(?=.)", "\n", head), justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    options = console.options.update(max_width=_WIDEST)
+    console.width = max(console.width, Measurement.get(console, options, table).maximum)
+    console.print(table, crop=False)
 
 
 def _shown_value(value: object) -> str:

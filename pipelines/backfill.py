@@ -24,6 +24,7 @@ from pipelines import storage
 from pipelines.champion import Champion
 from pipelines.check_dump import champion_features
 from pipelines.dumps import find_dump_files, read_dump_file
+from pipelines.run_files import read_description
 from pipelines.sinks.engine import parse_url, shown
 from pipelines.stored_margins import last_change, read_margins
 
@@ -94,7 +95,7 @@ def _last_of_each_id(rows: pa.Table) -> pa.Table:
 
 def _fingerprint(prefix: str, champion: Champion) -> str:
     export = RunArtifacts(prefix, champion.run_id).exports(champion.model)
-    return str(json.loads(storage.read_bytes(f"{export}/model.json"))["model_fingerprint"])
+    return str(read_description(export, "model_fingerprint")["model_fingerprint"])
 
 
 def _margins(ids: pa.ChunkedArray, settings: Settings, store_url: str, champion: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections import Counter
@@ -26,6 +27,7 @@ from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import count_reasons, most_frequent, with_reason
+from pipelines.run_files import read_description
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
 from pipelines.write_rejects import WriteRejects
@@ -174,19 +176,14 @@ def _json(value: object) -> bytes:
 
 
 def _provenance(export: str) -> Provenance:
-    found = json.loads(storage.read_bytes(f"{export}/model.json"))
-    return Provenance(
-        run_id=found["run_id"],
-        model=found["model"],
-        model_fingerprint=found["model_fingerprint"],
-        config_fingerprint=found["config_fingerprint"],
-        transform_fingerprint=found["transform_fingerprint"],
-    )
+    keys = [key.name for key in dataclasses.fields(Provenance)]
+    found = read_description(export, *keys)
+    return Provenance(**{key: found[key] for key in keys})
 
 
 def _features(export: str) -> ColumnFeatures:
     """Return the features that a model takes beside the title, as `features.columns` said them."""
-    return read_columns(json.loads(storage.read_bytes(f"{export}/model.json")))
+    return read_columns(read_description(export))
 
 
 def _reasons(counts: dict[str, int]) -> dict[str, int]:

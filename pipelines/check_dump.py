@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -12,16 +11,16 @@ from configs.artifacts import RunArtifacts
 from configs.columns import ColumnFeatures
 from configs.errors import UsageError
 from configs.settings import Settings
-from pipelines import storage
 from pipelines.champion import Champion
 from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.rejects import most_frequent
+from pipelines.run_files import read_description
 
 
 def champion_features(prefix: str, champion: Champion) -> ColumnFeatures:
     """Return the columns that the champion takes beside the title."""
     export = RunArtifacts(prefix, champion.run_id).exports(champion.model)
-    held = json.loads(storage.read_bytes(f"{export}/model.json"))
+    held = read_description(export, "model_fingerprint")
     features: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(held.get("columns", {}))
     return features
 

@@ -21,6 +21,7 @@ from apache_beam.options.pipeline_options import (
 from configs.errors import UsageError
 
 _SECONDS = 5.0
+_FLINK, _LOOK_FOR_ONE = "FlinkRunner", "[auto]"
 _IN_FLINK = "in Flink's settings"
 _SMALL = "a task manager has too little memory"
 # What Flink, Beam's job server or a Python worker say, and what to do about it.
@@ -48,6 +49,14 @@ _REASONS = {
     r"NoResourceAvailableException|Could not acquire the minimum required resources": (
         "Flink has not enough task slots; lower --parallelism or start more task managers"
     ),
+    r"Java must be installed": (
+        "no java here, in which Beam's job server for Flink runs; install it, or name a job server "
+        "with --job_endpoint"
+    ),
+    r"Unable to fetch remote job server jar at (?P<url>\S+?): ": (
+        "Beam's job server for Flink cannot be had from {url}; name one that runs with "
+        "--job_endpoint, or its jar with --flink_job_server_jar"
+    ),
     r"ModuleNotFoundError: No module named '(?P<name>[\w.]+)'": (
         "the Python workers of --environment_config={environment} lack the package {name!r}; "
         "install Aisle and requirements.lock there, and start them with "
@@ -63,8 +72,11 @@ def explained(options: PipelineOptions) -> Iterator[None]:
     _check_prism(options)
     try:
         yield
-    except UsageError:
-        raise
+    except UsageError as error:
+        said, within, _ = str(error).partition(" [while running '")
+        if not within:  # else Beam has added the name of the step
+            raise
+        raise type(error)(said) from error
     except Exception as error:
         reason = _reason_of(error, options)
         if reason:
@@ -73,8 +85,13 @@ def explained(options: PipelineOptions) -> Iterator[None]:
 
 
 def _check_job_server(options: PipelineOptions) -> None:
-    """Beam itself would wait for minutes."""
+    """Beam itself would wait for minutes; without an endpoint it would ask Maven for a server."""
     endpoint = options.view_as(PortableOptions).job_endpoint
+    if not endpoint and _names_no_flink(options):
+        raise UsageError(
+            f"--runner={_FLINK}: no --job_endpoint, the host:port of a job server; name one (make "
+            "flink starts one, and says where), or with --flink_master=[local] let Beam start one"
+        )
     if not endpoint or endpoint == "embed":
         return
     if not answers(endpoint):
@@ -82,6 +99,13 @@ def _check_job_server(options: PipelineOptions) -> None:
             f"--job_endpoint={endpoint}: no job server answers there; start one (make flink shows "
             "how), or name another"
         )
+
+
+def _names_no_flink(options: PipelineOptions) -> bool:
+    """Tell whether nothing but the runner says which Flink is meant."""
+    flink, runner = options.view_as(FlinkRunnerOptions), options.view_as(StandardOptions).runner
+    given = flink.flink_job_server_jar or flink.flink_master != _LOOK_FOR_ONE
+    return str(runner).endswith(_FLINK) and not given
 
 
 def _check_prism(options: PipelineOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from configs.runners import AcceleratorSettings, DataflowSettings
 DATAFLOW = "DataflowRunner"
 _ALGORITHMS = {"throughput": "THROUGHPUT_BASED", "none": "NONE"}
 _NEEDED = ("project", "region", "temp_location")
+# https://cloud.google.com/storage/docs/buckets#naming
+_BUCKET = re.compile(r"(?=.{3,222}$)[a-z0-9][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*")
 # The names under which an option may also stand on the command line.
 _ALSO = {"worker_machine_type": ("machine_type",), "sdk_container_image": ("setup_file",)}
 
@@ -48,6 +51,29 @@ def dataflow_arguments(
         if value is not None and not named & {option, *_ALSO.get(option, ())}
     ]
     return [*added, *([f"--dataflow_service_option={gpu.service_option}"] if gpu else [])]
+
+
+def check_cloud_folder(option: str, path: str) -> None:
+    """Raise `UsageError` for what cannot be a folder of a bucket.
+
+    Beam would look for a bucket of its own in its place, for minutes, and make one.
+    """
+    bucket, slash, _ = path.removeprefix("gs://").partition("/")
+    mend = f"set pipeline.dataflow.{option}, or pass -- --{option}="
+    if not path.startswith("gs://") or not slash:
+        raise UsageError(f"{option} is {path!r}, expected gs://bucket/folder; {mend}")
+    if not _is_bucket(bucket):
+        raise UsageError(
+            f"{option} is {path!r}, but no bucket is called {bucket!r}: expected 3 to 63 small "
+            f"letters, digits, '-' and '_', beginning and ending with a letter or digit; {mend}"
+        )
+
+
+def _is_bucket(name: str) -> bool:
+    """Tell whether a bucket can have this name; only one with dots is longer than 63."""
+    whole = _BUCKET.fullmatch(name) is not None and name[-1].isalnum()
+    address = re.fullmatch(r"\d+(\.\d+){3}", name)
+    return whole and not address and not name.startswith("goog") and "google" not in name
 
 
 def _brings_the_package(settings: DataflowSettings, named: set[str]) -> bool:

@@ -41,7 +41,7 @@ def write_job(pipeline: beam.Pipeline, folder: str) -> dict[str, Any]:
     `job.json` is what Dataflow would be sent: machines, packages, options. `pipeline.json` has the
     steps, and `staged/` the files that the workers would get.
     """
-    storage.make_folder(f"{folder}/{STAGED}")
+    storage.make_folder(f"{folder}/{STAGED}", "--dry-run")
     with native_stderr_closed():  # Beam runs setup.py, which tells its way
         job: Job = pipeline.run().job
     _Client(job.options, f"{folder}/{STAGED}").create_job_description(job)

@@ -46,7 +46,8 @@ def diff_labels(
                 ledger.judge(connection, origin, part)
                 for row in connection.execute(_summary(ledger)):
                     counts[row.verdict, row.old_label, row.label, row.bin] += row.products
-                    examples[row.verdict, row.old_label, row.label].append(row.example)
+                    ids = examples[row.verdict, row.old_label, row.label]
+                    ids += dict.fromkeys((row.first, row.last))
         found = _shaped(counts, examples)
         return {"dump_id": dump_id, "store": shown(url)} | found | _gate(found, settings)
 
@@ -57,12 +58,10 @@ def _summary(ledger: Ledger) -> sa.Select[Any]:
     bins = [(rows.probability < (n + 1) / BINS, n) for n in range(BINS - 1)]
     tenth = sa.case(*bins, else_=BINS - 1).label("bin")
     keys = (rows.verdict, rows.old_label, rows.label, tenth)
-    count, example = (
-        sa.func.count().label("products"),
-        sa.func.min(rows.product_id).label("example"),
-    )
+    count = sa.func.count().label("products")
+    ids = (sa.func.min(rows.product_id).label("first"), sa.func.max(rows.product_id).label("last"))
     numbers: list[Any] = [sa.literal_column(str(n)) for n in range(1, len(keys) + 1)]
-    return sa.select(*keys, count, example).group_by(*numbers).order_by(*numbers)
+    return sa.select(*keys, count, *ids).group_by(*numbers).order_by(*numbers)
 
 
 def _shaped(counts: Counter[Any], examples: dict[Any, list[str]]) -> dict[str, Any]:
@@ -94,6 +93,7 @@ def _gate(found: dict[str, Any], settings: StoreSettings) -> dict[str, Any]:
 def write_pages(diff: dict[str, Any], folder: str) -> tuple[str, str]:
     """Write `diff.json` and `diff.html` to a folder; return their paths."""
     data, page = f"{folder}/diff.json", f"{folder}/diff.html"
+    storage.make_folder(folder, "--output")
     storage.write_bytes(data, (json.dumps(diff, indent=2, ensure_ascii=False) + "\n").encode())
     storage.write_bytes(page, render(diff).encode())
     return data, page

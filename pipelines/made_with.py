@@ -10,6 +10,7 @@ from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.run_files import read_document
 
 MADE_WITH = "made_with.json"
 # What the examples and the labels in them mean. Of the vocabulary's size and of further columns
@@ -47,7 +48,7 @@ def check_made_with(settings: Settings, artifacts: RunArtifacts) -> None:
     path = f"{artifacts.stats}/{MADE_WITH}"
     if not storage.exists(path):
         return
-    made = json.loads(storage.read_bytes(path))
+    made = read_document(path, "preprocess")
     for key, before, now in _differences(made, _meaning(settings)):
         raise UsageError(
             f"{key} is {_shown(now)}, but the examples in {artifacts.tfrecords} were made with "
@@ -58,7 +59,7 @@ def check_made_with(settings: Settings, artifacts: RunArtifacts) -> None:
 def made_character_sizes(artifacts: RunArtifacts) -> list[int]:
     """Return the sizes of the n-grams of characters that a run's examples have."""
     path = f"{artifacts.stats}/{MADE_WITH}"
-    made = json.loads(storage.read_bytes(path)) if storage.exists(path) else {}
+    made = read_document(path, "preprocess") if storage.exists(path) else {}
     found: list[int] = made.get("features", {}).get("ngrams", {}).get("character_sizes") or []
     return found
 

@@ -25,6 +25,7 @@ from pipelines.known_scores import KnownScores, hashes_of, load_scores
 from pipelines.progress import ProgressLog
 from pipelines.read_dump import REJECTS
 from pipelines.rejects import rejects_batch
+from pipelines.run_files import load_saved_model
 from transforms.csv_records import NO_WORD, RejectedRow
 from transforms.overlap import OverlappedDoFn
 from transforms.predictions import PREDICTIONS, Provenance, last_rows, predictions_batch
@@ -188,9 +189,7 @@ def _scored(
 @functools.cache
 def load_classifier(model: str) -> tuple[Any, pa.Array]:
     """Load an export once a process; return its scoring signature and its class names."""
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(storage.fetched(model))
+    loaded = load_saved_model(model)
     names = pa.array(np.char.decode(loaded.names.numpy().astype(bytes), "utf-8").tolist())
     score_signature = loaded.signatures["score"]
     score_signature.keep_alive = loaded  # the signature alone does not hold its variables

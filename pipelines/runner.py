@@ -24,7 +24,7 @@ from configs.errors import UsageError
 from configs.runners import LOCAL_RUNNER, AcceleratorSettings, RunnerSettings
 from pipelines import storage
 from pipelines.cluster_trouble import explained
-from pipelines.dataflow_options import DATAFLOW, dataflow_arguments
+from pipelines.dataflow_options import DATAFLOW, check_cloud_folder, dataflow_arguments
 from pipelines.spill import spilling
 
 _ON_THIS_MACHINE = (LOCAL_RUNNER, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -65,7 +65,7 @@ def pipeline_options(
     _refuse_of_others(arguments, _name(runner))
     if _name(runner) == DATAFLOW:
         options, runner = _parsed([*given, *dataflow_arguments(settings.dataflow, given, gpu)])
-        _check_temporary(options)  # Beam would take the staging folder in its place
+        _check_buckets(options)
     _check(options, runner)
     return options
 
@@ -121,10 +121,12 @@ def check_shared(options: PipelineOptions, paths: dict[str, str]) -> None:
         _check_remote(option, path)
 
 
-def _check_temporary(options: PipelineOptions) -> None:
-    temporary = options.view_as(GoogleCloudOptions).temp_location
-    if temporary is not None:
-        _check_remote("-- --temp_location", temporary)
+def _check_buckets(options: PipelineOptions) -> None:
+    """Beam would take one folder in the place of the other, or make a bucket for both."""
+    of_cloud = options.view_as(GoogleCloudOptions)
+    for option in ("temp_location", "staging_location"):
+        if (path := getattr(of_cloud, option)) is not None:
+            check_cloud_folder(option, path)
 
 
 def _check_remote(option: str, path: str) -> None:

@@ -34,6 +34,16 @@ _HUGE = 70_000
 _GAP = 6  # records between two places of dirt, more than the longest of them takes
 
 
+def check_numbers(titles: int, dump_rows: int, seed: int) -> None:
+    """Raise `UsageError` for numbers of which no catalogue or no dump can be made."""
+    least = _LEAST_PER_FILE * len(load_shop().paths)
+    if titles < least:
+        raise UsageError(f"titles is {titles}, expected at least {least}: ask for more titles")
+    for option, number in (("--dump-rows", dump_rows), ("--seed", seed)):
+        if number < 0:
+            raise UsageError(f"{option} is {number}, expected 0 or more")
+
+
 def write_catalogue(folder: str, *, titles: int = 60_000, seed: int = 1) -> dict[str, int]:
     """Write `titles` records in one file per leaf below `folder`; return counts of what is there.
 
@@ -41,9 +51,7 @@ def write_catalogue(folder: str, *, titles: int = 60_000, seed: int = 1) -> dict
     (`swallowed`). Raises `UsageError` if there are not three titles for each file.
     """
     shop = load_shop()
-    least = _LEAST_PER_FILE * len(shop.paths)
-    if titles < least:
-        raise UsageError(f"titles is {titles}, expected at least {least}: ask for more titles")
+    check_numbers(titles, 0, seed)
     stocked = _stock(shop, titles, generator(seed, _CATALOGUE))
     random = generator(seed, _DIRT)
     shapes, counts = _shapes(shop, random)

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from configs.artifacts import SPLITS
 from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.rejects import most_frequent
+from pipelines.run_files import naming_file, read_document
 from transforms.categories import Taxonomy, level_name
 from transforms.csv_records import EMPTY_TITLE
 from transforms.gzip_bytes import gzip_bytes
@@ -24,6 +25,7 @@ from transforms.seen_ngrams import SeenNgrams, bytes_of
 
 COUNTS, TAXONOMY = "counts.json", "taxonomy.json"
 SEEN_NGRAMS = "ngrams_seen.gz"
+_MAKES = "preprocess"
 
 
 def write_statistics(
@@ -101,12 +103,13 @@ def figures_of(counts: Counter) -> dict[str, Any]:
 
 def read_figures(folder: str) -> dict[str, Any]:
     """Return the figures that were written to a `stats` folder."""
-    return json.loads(storage.read_bytes(f"{folder}/{COUNTS}"))
+    return read_document(f"{folder}/{COUNTS}", _MAKES, ("records", "examples_by_split"))
 
 
 def read_taxonomy(folder: str) -> Taxonomy:
     """Return the tree of categories from a `stats` folder."""
-    return Taxonomy.from_json(json.loads(storage.read_bytes(f"{folder}/{TAXONOMY}")))
+    with naming_file(path := f"{folder}/{TAXONOMY}", _MAKES):
+        return Taxonomy.from_json(json.loads(storage.read_bytes(path)))
 
 
 def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
@@ -128,15 +131,15 @@ def why_no_example(folder: str, level: str) -> str:
 
 def read_reasons(folder: str) -> dict[str, int]:
     """Return how many records were rejected for each reason, from a `stats` folder."""
-    text = storage.read_bytes(f"{folder}/rejected.csv").decode()
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    return {row["reason"]: int(row["records"]) for row in rows}
+    return {row["reason"]: int(row["records"]) for row in read_table(folder, "rejected")}
 
 
 def read_seen_ngrams(folder: str, buckets: int) -> SeenNgrams:
     """Return the n-gram buckets that occur in training, from a `stats` folder."""
     path = f"{folder}/{SEEN_NGRAMS}"
-    bits = igzip.decompress(storage.read_bytes(path))
+    corrupt: Any = igzip_lib.IsalError  # the stub takes the class for an instance
+    with naming_file(path, _MAKES, EOFError, corrupt):
+        bits = igzip.decompress(storage.read_bytes(path))
     if bits and len(bits) != bytes_of(buckets):
         raise UsageError(
             f"{path}: not of this version of Aisle; run `aisle preprocess` again, with --force"
@@ -146,9 +149,16 @@ def read_seen_ngrams(folder: str, buckets: int) -> SeenNgrams:
 
 def read_label_counts(folder: str) -> dict[str, dict[str, int]]:
     """Return the number of examples by label and split, from a `stats` folder."""
-    text = storage.read_bytes(f"{folder}/labels.csv").decode()
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    return {row["label"]: {split: int(row[split]) for split in SPLITS} for row in rows}
+    with naming_file(f"{folder}/labels.csv", _MAKES):
+        rows = read_table(folder, "labels")
+        return {row["label"]: {split: int(row[split]) for split in SPLITS} for row in rows}
+
+
+def read_table(folder: str, name: str) -> list[dict[str, str]]:
+    """Return the rows of a table of a `stats` folder, by their headings."""
+    with naming_file(path := f"{folder}/{name}.csv", _MAKES):
+        text = storage.read_bytes(path).decode()
+        return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 def level_rules(settings: Settings) -> dict[str, tuple[int, int]]:

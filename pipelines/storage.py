@@ -17,6 +17,7 @@ import hashlib
 import io
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 import uuid
@@ -30,6 +31,7 @@ from configs.errors import UsageError
 from pipelines import cloud_storage
 from pipelines.cloud_storage import REMOTE
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HASH_BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
 _READ_AT_ONCE = 8
@@ -47,7 +49,25 @@ class FileInfo:
 
 
 def is_remote(path: str) -> bool:
+    """Tell whether a path is one of Cloud Storage; raise `UsageError` where it is none at all."""
+    check_scheme(path)
     return path.startswith(REMOTE)
+
+
+def check_scheme(path: str, option: str = "") -> None:
+    """Raise `UsageError` for a path of any scheme but `gs://`; `option` is where it was given."""
+    found = _SCHEME.match(path)
+    if found is None or path.startswith(REMOTE):
+        return
+    where, scheme = f"{option} {path}".lstrip(), found[1]
+    if scheme.lower() == "file":
+        raise UsageError(
+            f"{where}: expected a path alone; write {path[found.end() :] or '/folder'}"
+        )
+    raise UsageError(
+        f"{where}: paths of {scheme}:// cannot be read or written; expected a local path or "
+        f"{REMOTE}bucket/folder"
+    )
 
 
 def list_files(root: str, pattern: str = "**") -> list[FileInfo]:
@@ -163,8 +183,11 @@ def write_bytes(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def make_folder(path: str) -> None:
-    """Make a folder and its parents; raise `UsageError` if it may not be written."""
+def make_folder(path: str, option: str = "--prefix") -> None:
+    """Make a folder and its parents; raise `UsageError` if it may not be written.
+
+    `option` is what names another folder.
+    """
     if is_remote(path):
         cloud_storage.check_writable(path)
         return
@@ -176,7 +199,7 @@ def make_folder(path: str) -> None:
         os.unlink(probe)
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be written ({error.strerror}); choose another --prefix"
+            f"{path}: cannot be written ({error.strerror}); choose another {option}"
         ) from error
 
 

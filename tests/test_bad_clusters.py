@@ -15,7 +15,11 @@ from chain import Said, Shop, one_line, open_shop
 
 from cluster.flink import HOST, FlinkCluster, free_ports
 from cluster.jars import find_jars
+from configs.errors import UsageError
+from configs.runners import RunnerSettings
 from configs.settings import Settings
+from pipelines.cluster_trouble import explained
+from pipelines.runner import pipeline_options
 
 # A worker pool of Beam alone: without `site` an editable install of Aisle is not found.
 _POOL_WITHOUT_AISLE = """
@@ -41,6 +45,29 @@ def test_no_job_server(shop: Shop, tiny_catalogue: Path) -> None:
     endpoint = f"{HOST}:{free_ports(1)[0]}"
     said = preprocess(shop, tiny_catalogue, "--runner=FlinkRunner", f"--job_endpoint={endpoint}")
     one_line(said, f"--job_endpoint={endpoint}", "no job server answers there")
+
+
+def test_no_job_server_is_named(shop: Shop, tiny_catalogue: Path) -> None:
+    """Beam would ask Maven for one."""
+    said = preprocess(shop, tiny_catalogue, "--runner=FlinkRunner")
+    one_line(said, "--runner=FlinkRunner: no --job_endpoint", "--flink_master=[local]")
+
+
+@pytest.mark.parametrize("given", ["--flink_master=[local]", "--flink_job_server_jar=server.jar"])
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Java must be installed on this system to use this transform", "no java here"),
+        ("Unable to fetch remote job server jar at https://h/a.jar: <urlopen>", "from https://h/a"),
+    ],
+)
+def test_what_the_job_server_that_beam_starts_lacks(given: str, said: str, words: str) -> None:
+    """A master or a jar is enough; only when Beam fails with it is it told."""
+    options = pipeline_options(RunnerSettings(), ["--runner=FlinkRunner", given])
+    with explained(options):
+        pass
+    with pytest.raises(UsageError, match=f"{words}.*--job_endpoint"), explained(options):
+        raise RuntimeError(said)
 
 
 def test_no_prism_at_the_place(shop: Shop, tiny_catalogue: Path, tmp_path: Path) -> None:

@@ -238,6 +238,57 @@ def test_a_prefix_that_cannot_be_written(
     assert shop.prefix.read_bytes() == b"a file"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("s3://b/x", ["paths of s3://", "a local path or gs://bucket/folder"]),
+        ("hdfs://host/x", ["paths of hdfs://"]),
+        ("file:///data/out", ["write /data/out"]),
+    ],
+)
+def test_a_path_of_another_scheme_is_refused(
+    shop: Shop, tmp_path: Path, prefix: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for typed in (
+        ["preprocess", "--prefix", prefix, "--input", tmp_path],
+        ["preprocess", "--input", prefix],
+        ["predict", "--dump", prefix, "--dump-id", "d"],
+        ["sample", "--folder", prefix],
+    ):
+        option = typed[typed.index(prefix) - 1]
+        one_line(aisle(*typed), f"{option} {prefix}", *words)
+    other = [f"features.tokens.vocabulary={prefix}"]
+    one_line(shop("preprocess", "--input", tmp_path, sets=other), prefix, *words)
+    assert {path.name for path in tmp_path.iterdir()} == {"shop"}
+
+
+def test_a_folder_for_output_that_cannot_be_written(trained_shop: OpenShop, tmp_path: Path) -> None:
+    """As above: below a file, for a root whom no permission stops."""
+    shop = trained_shop("shut")
+    model = shop("train").figures["model"]
+    assert shop("evaluate").status == 0
+    file = tmp_path / "file"
+    file.write_bytes(b"a file")
+    for folder in (file, file / "deeper"):
+        said = aisle("sample", "--folder", folder, "--titles", "1600")
+        one_line(said, "cannot be written", "--folder")
+        for command in ("report", "explore"):
+            one_line(shop(command, "--out", folder), "cannot be written", "--out")
+    comparison = Path(shop.at().root, "comparison")
+    comparison.write_bytes(b"a file")
+    one_line(shop("compare", "--model", model), "cannot be written", "--prefix")
+
+
+def test_a_sample_of_impossible_numbers_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    for option in ("--dump-rows", "--seed"):
+        said = aisle("sample", "--folder", tmp_path / "demo", "--titles", "1600", option, "-1")
+        one_line(said, f"{option} is -1", "0 or more")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_that_is_not_finished_is_refused_by_the_next_stage(
     shop: Shop, tiny_catalogue: Path, tmp_path: Path
 ) -> None:
@@ -287,6 +338,21 @@ def test_names_that_are_no_part_of_a_path_are_refused(shop: Shop, tmp_path: Path
     dump = write_dump(tmp_path / "dump.csv", [("1", "bath towel")])
     one_line(shop("train", run_id="../up"), "run id", "../up")
     one_line(shop("predict", "--dump", dump, "--dump-id", "a/b"), "dump id", "a/b")
+
+
+def test_a_chain_asks_for_its_dump_before_it_begins(
+    shop: Shop, tiny_catalogue: Path, tmp_path: Path
+) -> None:
+    chain = ("run", "--input", tiny_catalogue)
+    one_line(shop(*chain, "--dump", tmp_path / "none.csv"), "--dump", "none.csv", "no such file")
+    one_line(shop(*chain, "--dump-id", "d1"), "--dump-id d1 without --dump")
+    odd = write_dump(tmp_path / "odd.csv", [("1", "bath towel")])
+    said = shop(*chain, "--dump", odd, sets=["dump.title=name"])
+    one_line(said, "odd.csv", "dump.title")
+    dump = ("--dump", odd)
+    one_line(shop(*chain, *dump, sets=["dump.rules=/nowhere.yaml"]), "/nowhere.yaml")
+    one_line(shop(*chain, *dump, "--store", "no url"), "store.url", "database URL")
+    assert not shop.prefix.exists()
 
 
 def test_an_unknown_command_or_option_is_refused_without_a_traceback() -> None:

@@ -243,6 +243,12 @@ def test_what_dataflow_needs_is_asked_for(shop: Shop, bucket: str, tiny_catalogu
     setup = "pipeline.dataflow.setup_file=/nowhere/setup.py"
     one_line(_dry(shop, bucket, sets=(*CLOUD, setup)), "setup_file", "/nowhere/setup.py")
     one_line(_dry(shop, bucket, "--temp_location=/tmp/x"), "temp_location", "gs://")
+    for path in ("gs://b/t", "gs://Shop/t", "gs://shop-/t", "gs://1.2.3.4/t"):
+        name = path.split("/")[2]
+        temporary = (*CLOUD, f"pipeline.dataflow.temp_location={path}")
+        one_line(_dry(shop, bucket, sets=temporary), path, f"no bucket is called '{name}'")
+        one_line(_dry(shop, bucket, f"--staging_location={path}"), "staging_location", path)
+    one_line(_dry(shop, bucket, "--temp_location=gs://shop"), "gs://bucket/folder")
     one_line(_dry(shop, bucket, "--project=No Project"), "No Project", "project")
     local = shop("preprocess", "--input", tiny_catalogue, "--dry-run", *DATAFLOW, sets=CLOUD)
     one_line(local, f"--input {tiny_catalogue}", "gs://bucket/folder")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +58,31 @@ def test_the_command_line_tells_them_apart(
     assert said.err == "aisle rollback: champion.json: as the test says\n"
 
 
+_CTRL_C_IN_A_STEP = """
+import os, signal
+import apache_beam as beam
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from aisle.__main__ import command
+
+def walk(prefix):
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        pipeline | beam.Create([1]) | "A step" >> beam.Map(lambda _: os.kill(os.getpid(), 2))
+
+import pipelines.champion
+pipelines.champion.rollback = walk
+signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored where tests run
+command()
+"""
+
+
+def test_ctrl_c_while_beam_runs_is_one_line_and_130(tmp_path: Path) -> None:
+    """Beam raises a `RuntimeError` of its own in its place, and logs it step by step."""
+    words = [sys.executable, "-c", _CTRL_C_IN_A_STEP, "rollback", "--prefix", tmp_path]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.stderr == "aisle rollback: stopped; run it again to go on\n"
+    assert (done.returncode, done.stdout) == (130, "")
+
+
 @pytest.mark.parametrize("read", [False, True])
 def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, read: bool) -> None:
     sample = ["sample", "--folder", tmp_path, "--titles", "1600", "--json"]
@@ -71,6 +98,29 @@ def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, rea
     process.stderr.close()
     assert process.wait(60) == 0
     assert (tmp_path / "dump.csv").exists()
+
+
+@pytest.mark.parametrize("further", [[], ["--json"]])
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path, further: list[str]) -> None:
+    words = [sys.executable, "-m", "aisle", "sample", "--folder", tmp_path, "--titles", "1600"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*words, *further], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "aisle sample: standard output cannot be written (No space left on device), but the work "
+        "is done; write it elsewhere\n"
+    )
+    assert (tmp_path / "dump.csv").exists()
+
+
+def test_letters_that_an_output_lacks_are_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "démo"
+    words = [sys.executable, "-m", "aisle", "sample", "--folder", folder, "--titles", "1600"]
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*words, "--json"], capture_output=True, text=True, env=ascii_only)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{tmp_path}/d?mo/dump.csv" in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["dump"] == str(folder / "dump.csv")
 
 
 def test_a_process_ends_with_the_status_of_its_command(tmp_path: Path) -> None:

@@ -61,13 +61,16 @@ def test_a_diff_tells_what_would_change_and_changes_nothing(office: Office) -> N
     assert said.figures["counts"] == counts
     told = json.loads(Path(said.figures["json"]).read_text())
     move = {"verdict": "changed", "old": "Pets", "new": "Toys", "count": 4}
-    assert told["moves"][0] == move | {"examples": ["p0", "p2"]}
+    assert told["moves"][0] == move | {"examples": ["p0", "p1", "p2"]}
     assert sum(told["by_probability"]["changed"]) == told["moved"] == 4
     page = Path(said.figures["report"]).read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "Toys" in page
     assert "another label (4 of them)" in page
     assert office("labels", "--product", "p0").figures["changes"] == before
+    (office.root / "file").write_bytes(b"")
+    shut = office("diff", "--dump-id", "tuesday", "--output", office.root / "file" / "deeper")
+    one_line(shut, "cannot be written", "--output")
 
 
 def test_a_gate_refuses_a_write_that_changes_too_much(office: Office) -> None:

@@ -20,7 +20,7 @@ from configs.columns import (
 )
 from configs.errors import UsageError
 from configs.settings import Settings
-from pipelines import storage
+from trainer.transform import load_transform
 from transforms.tokens import RESERVED_IDS
 
 _EMPTY: dict[Output, Any] = {
@@ -57,7 +57,7 @@ def check_columns(artifacts: RunArtifacts, columns: Mapping[str, ColumnFeature])
     """Raise `UsageError` where the examples were written without, or with other, columns."""
     if not columns:
         return
-    transform = tft.TFTransformOutput(storage.fetched(artifacts.transform_fn))
+    transform = load_transform(artifacts)
     written = transform.transformed_feature_spec()
     for name, column in columns.items():
         missing = [output for output in column.outputs(name) if output not in written]

@@ -27,11 +27,11 @@ from pipelines.champion import Champion, read_reign, require_champion
 from pipelines.dumps import find_dump_files
 from pipelines.predict_parts import load_classifier
 from pipelines.promotion import changed_labels, objections
+from pipelines.run_files import read_description, read_metrics
 from pipelines.stage import require_manifest
 from pipelines.statistics import read_taxonomy
 from trainer.dataset import TITLE, read_examples, shard_files
-from trainer.evaluate import METRICS
-from trainer.export import DESCRIPTION, SAVED_MODEL
+from trainer.export import SAVED_MODEL
 from trainer.figures import flat_figures
 from trainer.labels import LabelReader
 from trainer.metrics import classification_metrics
@@ -65,6 +65,7 @@ def compare(
     measured = {model: _metrics(artifacts, model) for model in models}
     _check_metric(measured, settings.promotion.metric)
     best = max(measured, key=lambda model: measured[model][settings.promotion.metric])
+    storage.make_folder(artifacts.comparison(best))
     figures = {
         "run_id": artifacts.run_id,
         "model": best,
@@ -91,8 +92,7 @@ def compare(
 
 def _metrics(artifacts: RunArtifacts, model: str) -> dict[str, Any]:
     require_manifest(artifacts.evaluation(model), "evaluate")
-    held = storage.read_bytes(f"{artifacts.evaluation(model)}/{METRICS}")
-    metrics: dict[str, Any] = json.loads(held)
+    metrics = read_metrics(artifacts.evaluation(model), model, "objective", "per_class")
     return {**flat_figures(metrics), "per_class": metrics["per_class"]}
 
 
@@ -111,8 +111,8 @@ def _champion_metrics(
 ) -> _Basis:
     """Measure the champion; as it was evaluated, where it needs more than titles."""
     of_champion = RunArtifacts(artifacts.prefix, champion.run_id)
-    theirs = _description(of_champion, champion.model)
-    ours = _description(artifacts, model)
+    theirs = read_description(of_champion.exports(champion.model), "level")
+    ours = read_description(artifacts.exports(model), "level")
     level, objective = ours["level"], ours.get("objective", "exclusive")
     for what, new in (("level", level), ("objective", objective)):
         if (old := theirs.get(what, "exclusive")) != new:
@@ -128,12 +128,6 @@ def _champion_metrics(
     model_path = f"{of_champion.exports(champion.model)}/{SAVED_MODEL}"
     metrics = _scored(model_path, artifacts, reader, settings)
     return _Basis(metrics, SAME_TITLES)
-
-
-def _description(artifacts: RunArtifacts, model: str) -> dict[str, Any]:
-    held = storage.read_bytes(f"{artifacts.exports(model)}/{DESCRIPTION}")
-    description: dict[str, Any] = json.loads(held)
-    return description
 
 
 def _scored(

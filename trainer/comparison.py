@@ -15,6 +15,7 @@ from markupsafe import Markup
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from pipelines import storage
+from pipelines.run_files import read_metrics
 from pipelines.stage import require_manifest
 from trainer import comparison_plots as plots
 from trainer.figures import MAIN_FIGURE, SPOKEN, flat_figures
@@ -41,6 +42,7 @@ def write_comparison(
     See `read_evaluations` for which models are compared, and the errors.
     """
     comparison = compare(read_evaluations(runs, models), price)
+    storage.make_folder(folder, "--out")
     text = json.dumps(comparison, indent=1, ensure_ascii=False) + "\n"
     storage.write_bytes(f"{folder}/{JSON}", text.encode())
     storage.write_bytes(f"{folder}/{PAGE}", render_comparison(comparison).encode())
@@ -79,8 +81,8 @@ def evaluated(run: RunArtifacts) -> list[str]:
 def _read(run: RunArtifacts, name: str) -> dict[str, Any]:
     folder = run.evaluation(name)
     require_manifest(folder, f"evaluate --model {name}")
-    document = json.loads(storage.read_bytes(f"{folder}/{METRICS}"))
-    if "speed" not in document.get("context", {}):
+    document = read_metrics(folder, name, "context")
+    if "speed" not in document["context"]:
         raise UsageError(
             f"{folder}: measured by an Aisle that did not time models; run "
             f"`aisle evaluate --model {name} --force` first"
@@ -126,8 +128,12 @@ def _group(documents: Sequence[Mapping[str, Any]], price: float) -> dict[str, An
 
 
 def _chance(share: float, examples: int) -> float:
-    """Return how far a share of so many examples may be off by chance: 1.96 standard errors."""
-    return 1.96 * math.sqrt(share * (1.0 - share) / examples)
+    """Return how far a share of so many examples may be off by chance: 1.96 standard errors.
+
+    Where all are right that is 0, though it says no more than that few are wrong: up to 3 of them
+    (Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?").
+    """
+    return max(1.96 * math.sqrt(share * (1.0 - share) / examples), 3.0 / examples)
 
 
 def _model_row(document: Mapping[str, Any], price: float) -> Row:
@@ -259,10 +265,7 @@ def _verdict(group: Mapping[str, Any]) -> str:
     best = models[0]
     text = f"{best['model']} has the highest {spoken}, {best[main]:.1%}"
     if cheap:
-        ahead = 100 * (best[main] - cheap[0][main])
-        text += (
-            f"; {abs(ahead):.1f} points {'above' if ahead >= 0 else 'below'} {cheap[0]['model']}"
-        )
+        text += _beside(cheap[0]["model"], 100 * (best[main] - cheap[0][main]))
     fastest = max(models, key=lambda row: row["titles_per_second"])
     if fastest is not best:
         times = fastest["titles_per_second"] / best["titles_per_second"]
@@ -271,6 +274,16 @@ def _verdict(group: Mapping[str, Any]) -> str:
             f"{fastest[main]:.1%}"
         )
     return text + "."
+
+
+def _beside(baseline: str, ahead: float) -> str:
+    """Go on with how many points the best model is ahead of a baseline."""
+    points = f"{abs(ahead):.1f} points"
+    if points == "0.0 points":
+        return f", as the baseline {baseline} has"
+    if ahead > 0:
+        return f"; {points} above the baseline {baseline}"
+    return f" of the models; the baseline {baseline} has {points} more"
 
 
 def written(key: str, value: float | None) -> str:

@@ -69,11 +69,11 @@ def _scatter(
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         x, y = [row[key] for row in rows], [row[main] for row in rows]
-        axes.scatter(x, y, s=44, color=[_colour(row) for row in rows], zorder=3)
+        axes.scatter(x, y, s=44, color=[_colour(row) for row in rows], zorder=3, clip_on=False)
         margin = 3.0
         room = max(0.02, 0.15 * (max(y) - min(y)))
         axes.set(xscale="log", xlim=(min(x) / margin, max(x) * margin))
-        axes.set_ylim(max(0.0, min(y) - room), min(1.02, max(y) + room))
+        axes.set_ylim(max(0.0, min(y) - room), min(1.0, max(y) + room))
         axes.xaxis.set_major_locator(LogLocator(subs=(1,) if max(x) / min(x) > 30 else (1, 2, 5)))
         axes.xaxis.set_major_formatter(COMPACT)
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -94,10 +94,11 @@ def _curves(rows: Sequence[Mapping[str, Any]], main: str, name: str) -> str:
             known = [point for point in points if point[1] is not None]
             if known:
                 label = shorten(row["model"], 40)
-                axes.plot(*zip(*known, strict=True), "o-", color=colour, label=label)
+                axes.plot(*zip(*known, strict=True), "o-", color=colour, label=label, clip_on=False)
         axes.set(xlabel="epoch", ylabel=f"validation {SPOKEN[main]}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))
         if axes.lines:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +13,7 @@ from configs.settings import Settings
 from pipelines import storage
 from pipelines.progress import counting
 from pipelines.stage import require_manifest
-from pipelines.statistics import read_figures, read_label_counts, read_taxonomy
+from pipelines.statistics import read_figures, read_label_counts, read_table, read_taxonomy
 from trainer.breakdowns import words_of
 from trainer.dataset import CATEGORIES, TITLE, read_examples, shard_files
 from trainer.exploration_page import render_exploration
@@ -33,6 +31,7 @@ def explore(settings: Settings, artifacts: RunArtifacts, folder: str, rows: int)
     `UsageError` where preprocessing is not finished.
     """
     require_manifest(artifacts.tfrecords, "preprocess")
+    storage.make_folder(folder, "--out")
     found = describe(settings, artifacts, rows)
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     storage.write_bytes(f"{folder}/{JSON}", text.encode())
@@ -199,5 +198,4 @@ def _counted(artifacts: RunArtifacts, name: str) -> list[list[Any]]:
 
 
 def _table(artifacts: RunArtifacts, name: str) -> Iterator[Mapping[str, str]]:
-    text = storage.read_bytes(f"{artifacts.stats}/{name}.csv").decode()
-    return csv.DictReader(io.StringIO(text, newline=""))
+    return iter(read_table(artifacts.stats, name))

@@ -254,6 +254,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], keys: Sequence[str]) ->
             _curves(axes, history, key)
             if key != "loss":
                 axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+                axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))
 
     return picture("learning", "Figures per epoch", (WIDE, 3.3), draw)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +12,12 @@ import tensorflow as tf
 
 from configs.artifacts import Objective, RunArtifacts, Split
 from configs.errors import UsageError
-from pipelines import storage
 from pipelines.progress import counting
+from pipelines.run_files import load_saved_model, read_description
 from pipelines.statistics import read_figures
 from trainer.damage import naming_damage
 from trainer.dataset import LABELS, TITLE, parse_examples, read_examples, shard_files
-from trainer.export import DESCRIPTION, SAVED_MODEL
+from trainer.export import SAVED_MODEL
 from trainer.labels import LabelReader
 from trainer.measure import Block
 
@@ -131,8 +130,8 @@ def load_export(folder: str) -> tuple[Any, dict[str, Any]]:
 
     Raises `UsageError` where it was exported without `probabilities_of_examples`.
     """
-    description = json.loads(storage.read_bytes(f"{folder}/{DESCRIPTION}"))
-    loaded = tf.saved_model.load(storage.fetched(f"{folder}/{SAVED_MODEL}"))
+    description = read_description(folder, "level", "history")
+    loaded = load_saved_model(f"{folder}/{SAVED_MODEL}")
     if not hasattr(loaded, "probabilities_of_examples"):
         raise UsageError(
             f"{folder}: exported by an Aisle that kept no full probabilities; run "

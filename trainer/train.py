@@ -11,7 +11,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from aisle import __version__
 from configs.artifacts import RunArtifacts
@@ -30,6 +29,7 @@ from trainer.fit import Fit
 from trainer.heads import levels_above
 from trainer.members import MeanOfMembers, figures_of, fit_kinds, mean_history
 from trainer.setup import Cuts, Setup, built, hyper_parameters, set_up
+from trainer.transform import load_transform
 from trainer.vocabulary import vectors_fingerprint
 
 _NOT_OF_A_MODEL = {"pipeline", "promotion", "schedule"}
@@ -220,7 +220,7 @@ def _train(
         model,
         setup.plan.features,
         setup.plan.prepare,
-        tft.TFTransformOutput(storage.fetched(artifacts.transform_fn)),
+        load_transform(artifacts),
         settings.text,
         setup.plan.heads,
         answers=settings.training.answers,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
@@ -15,6 +14,7 @@ from configs.models import BagOfNgramsSettings, FitSettings, VectorFile, WordSet
 from configs.settings import NgramSettings
 from pipelines import storage
 from pipelines.progress import counting
+from trainer.transform import load_transform
 from trainer.vectors import WordVectors, read_all_vectors, read_vectors
 from transforms.text import word_buckets
 from transforms.tokens import RESERVED_IDS, VOCABULARY
@@ -51,7 +51,7 @@ def read_known_words(
     Raises `UsageError` where the file of vectors is not what they say, or the examples hold ids
     beyond `vocabulary_size`.
     """
-    transform = tft.TFTransformOutput(storage.fetched(artifacts.transform_fn))
+    transform = load_transform(artifacts)
     words = transform.vocabulary_by_name(VOCABULARY)
     if len(words) + RESERVED_IDS > vocabulary_size:
         raise UsageError(

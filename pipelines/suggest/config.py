@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     document = _document(input_root, files, sample)
     settings = parse_settings(document, out)
     trial = _try(input_root, settings)
+    storage.make_folder(posixpath.dirname(out) or ".", "--out")
     storage.write_bytes(out, _as_yaml(document, files).encode())
     figures = _figures(document, settings, trial)
     return {"input": input_root, "files": len(files), **figures, "config": out}

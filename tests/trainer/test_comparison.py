@@ -89,6 +89,33 @@ def test_the_page_says_what_the_json_says(comparison: Any) -> None:
     assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
 
 
+def test_a_baseline_that_is_better_does_not_make_the_verdict_contradict_itself() -> None:
+    def verdict(linear: float) -> str:
+        one = document(measured(right=0.9), "ours", baselines={"linear": {"accuracy": linear}})
+        return re.findall(r'class="verdict">([^<]*)<', render_comparison(compare([one], PRICE)))[0]
+
+    ours = document(measured(right=0.9), "ours")["accuracy"]
+    assert "of the models, " not in verdict(ours - 0.1)
+    assert "; 10.0 points above the baseline linear" in verdict(ours - 0.1)
+    assert f"{ours:.1%} of the models; the baseline linear has 5.0 points more" in verdict(
+        ours + 0.05
+    )
+    assert ", as the baseline linear has" in verdict(ours)
+
+
+def test_what_is_all_right_may_still_be_chance() -> None:
+    """And no axis goes beyond 100%."""
+    perfect = document(measured(right=1.0), "perfect")
+    perfect["accuracy"] = 1.0
+    comparison = compare([perfect], PRICE)
+    group = comparison["groups"][0]
+    assert group["chance"] == 3 / group["examples"]
+    html = render_comparison(comparison)
+    assert "below 0.00 points" not in html
+    assert ">100" in html
+    assert not re.search(r">10[1-9](\.\d)?%<", html)
+
+
 def test_the_page_asks_the_network_for_nothing_and_its_ids_are_unique(documents: Any) -> None:
     html = render_comparison(compare([*documents, document(measured(), "f", level="full")], PRICE))
     assert not re.search(r"https?://|@import|url\((?!#)|<(link|img|iframe)\b|\bsrc=", html)
