@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 from aisle import label_commands
 from aisle.champion_commands import CHAMPION_COMMANDS
+from aisle.label_tables import show_letters, show_plan, show_story
 from aisle.output import showing, write_json
 from aisle.quiet import set_environment
-from aisle.tables import (
-    show_chain,
-    show_figures,
-    show_letters,
-    show_plan,
-    show_story,
-    show_suggestion,
-    show_trials,
-    show_verdict,
-)
+from aisle.tables import show_chain, show_figures, show_suggestion, show_trials, show_verdict
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.loading import load_settings, stored_at
@@ -49,22 +42,8 @@ def _check_paths(given: argparse.Namespace) -> None:
 
 
 def _show(given: argparse.Namespace, figures: Figures) -> None:
-    if given.command == "run":
-        show_chain(figures)
-    elif given.command == "tune":
-        show_trials(figures)
-    elif given.command == "compare":
-        show_verdict(given.command, figures)
-    elif given.command == "suggest-config":
-        show_suggestion(figures)
-    elif given.command == "labels":
-        show_story(figures)
-    elif given.command == "dead-letters":
-        show_letters(figures)
-    elif given.command == "plan-backfill":
-        show_plan(figures)
-    else:
-        show_figures(given.command, figures)
+    show = _SHOW.get(given.command, functools.partial(show_figures, given.command))
+    show(figures)
     if given.json:
         write_json(figures)
 
@@ -296,4 +275,13 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "dead-letters": _with_setting(label_commands.dead_letters),
     **CHAMPION_COMMANDS,
     "run": run,
+}
+_SHOW: dict[str, Callable[[Figures], None]] = {
+    "run": show_chain,
+    "tune": show_trials,
+    "compare": functools.partial(show_verdict, "compare"),
+    "suggest-config": show_suggestion,
+    "labels": show_story,
+    "dead-letters": show_letters,
+    "plan-backfill": show_plan,
 }

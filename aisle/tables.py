@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len
@@ -17,8 +15,6 @@ from configs.tuning import short_names
 
 _SHOWN_TRIALS = 20
 _REJECTS = {"preprocess": "rejects", "predict": "rejects of the dump"}
-_SHOWN_LETTERS = 20
-_SHOWN_CHARACTERS = 200
 _FRAME = 7  # the lines and blanks of a table of two columns
 _WIDEST = 10_000
 
@@ -33,7 +29,7 @@ def show_verdict(title: str, figures: Mapping[str, Any]) -> None:
     """Show what the gate says of a model, and why it does not let it pass."""
     show_figures(title, figures)
     for reason in figures["reasons"]:
-        _console().print(f"not passed:  {reason}", soft_wrap=True)
+        make_console().print(f"not passed:  {reason}", soft_wrap=True)
 
 
 def _show_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -41,7 +37,7 @@ def _show_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
 
     A path that is cut, or folded, is of no use to who copies it.
     """
-    every, console = list(rows), _console()
+    every, console = list(rows), make_console()
     longest = console.width // 2
     room = console.width - _FRAME - max((cell_len(name) for name, _ in every), default=0)
     room = max(room, console.width - _FRAME - longest)
@@ -65,7 +61,7 @@ def show_suggestion(figures: Mapping[str, Any]) -> None:
     samples.add_column("category", overflow="fold")
     for title, category in figures["samples"]:
         samples.add_row(title, category)
-    console = _console()
+    console = make_console()
     console.print(samples)
     console.print(
         f"next:  look at {figures['config']}, then aisle run --config {figures['config']} "
@@ -74,37 +70,10 @@ def show_suggestion(figures: Mapping[str, Any]) -> None:
     )
 
 
-def show_story(figures: Mapping[str, Any]) -> None:
-    """Show a product's label as it is, and every change of it, the oldest first."""
-    show_figures("labels", figures)
-    table = Table(title="changes", title_justify="left")
-    for name in ("when (UTC)", "from", "to", "by", "write_id"):
-        table.add_column(name, overflow="fold")
-    for change in figures["changes"]:
-        old, new = (change[name] or "–" for name in ("old_label", "new_label"))
-        table.add_row(_when(change["changed_at"]), old, new, _who(change), change["write_id"])
-    _console().print(table)
-
-
-def _when(time: str) -> str:
-    """Return a time to the second; what says no zone is in UTC."""
-    found = datetime.fromisoformat(time)
-    found = found.astimezone(UTC) if found.tzinfo else found
-    return found.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _who(change: Mapping[str, Any]) -> str:
-    """Say what made a change: `model cnn-1`, `rule metric@3`, `person ann`, `undo`."""
-    if change["write_source"] == "undo":
-        return "undo"
-    source = change["source"]
-    return f"{source} {change['rule' if source == 'rule' else 'model']}"
-
-
 def show_chain(figures: Mapping[str, Any]) -> None:
     """Show what a data team asks of a run: records, accuracy, labels, seconds, where to look."""
     _show_rows("run", _chain_rows(figures))
-    console = _console()
+    console = make_console()
     for stage in figures:
         if isinstance(figures[stage], Mapping):
             _say_if_done_before(stage, figures[stage])
@@ -128,7 +97,7 @@ def show_trials(figures: Mapping[str, Any]) -> None:
         values = (_shown_value(row["values"].get(key)) for key in keys)
         how_long = (f"{row['epochs']:g}", _shown(row["seconds"]))
         cells.append((str(row["trial"]), f"{row['score']:.4f}", *values, *how_long))
-    console = _console()
+    console = make_console()
     _show_columns(console, f"tune: {figures['objective']}", heads, cells)
     if len(figures["rows"]) > len(rows[:_SHOWN_TRIALS]):
         of = f"{figures['trials']} trials, {figures['failed']} of them failed"
@@ -136,34 +105,6 @@ def show_trials(figures: Mapping[str, Any]) -> None:
     _say_if_done_before("tune", figures)
     console.print(f"config:  {figures['config']}", soft_wrap=True)
     console.print(f"report:  {figures['report']}", soft_wrap=True)
-
-
-def show_letters(figures: Mapping[str, Any]) -> None:
-    """Show what was refused, the first of it with the reasons; or what became of it."""
-    show_figures("dead-letters", figures)
-    letters = figures.get("letters", [])
-    if not letters:
-        return
-    table = Table(title="what was refused", title_justify="left")
-    for name in ("product", "write", "by", "reason"):
-        table.add_column(name, overflow="fold")
-    for letter in letters[:_SHOWN_LETTERS]:
-        product = str(letter["product_id"])[:_SHOWN_CHARACTERS]
-        reason = letter["reason"][:_SHOWN_CHARACTERS]
-        table.add_row(product, letter["write_id"], letter["sink"], reason)
-    console = _console()
-    console.print(table)
-    if len(letters) > _SHOWN_LETTERS:
-        console.print(f"the first {_SHOWN_LETTERS} of {len(letters):,}; --json tells all")
-
-
-def show_plan(figures: Mapping[str, Any]) -> None:
-    """Show how many products are to be labelled, and in which files they lie."""
-    chunks = [os.path.basename(path) for path in figures["chunks"]]
-    show_figures("plan-backfill", {**figures, "chunks": len(chunks)})
-    if chunks:
-        span = chunks[0] if len(chunks) == 1 else f"{chunks[0]} to {chunks[-1]}"
-        _console().print(f"chunks:  {figures['folder']}/{span}", soft_wrap=True)
 
 
 def _show_columns(
@@ -240,8 +181,10 @@ def _shown(value: object) -> str:
 
 def _say_if_done_before(stage: str, figures: Mapping[str, Any]) -> None:
     if figures.get("done_before"):
-        _console().print(f"{stage}: finished before, from the same input and config; nothing done")
+        make_console().print(
+            f"{stage}: finished before, from the same input and config; nothing done"
+        )
 
 
-def _console() -> Console:
+def make_console() -> Console:
     return Console(highlight=False, markup=False)

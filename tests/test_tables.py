@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aisle.tables import show_chain, show_figures, show_story, show_trials, show_verdict
+from aisle.label_tables import show_story
+from aisle.tables import show_chain, show_figures, show_trials, show_verdict
 
 COUNTS = {"records": 9, "rejected": 3, "duplicates": 1, "examples": 5, "seconds": 1.0}
 COUNTS |= {"dropped_conflicts": 0, "unlabelled": 0}
