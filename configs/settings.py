@@ -6,7 +6,7 @@ what it needs from a section by keyword, never the whole `Settings`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -258,6 +258,19 @@ class Settings(Section):
     pipeline: RunnerSettings = RunnerSettings()
     promotion: PromotionSettings = PromotionSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _level_of_the_examples(cls, document: Any) -> Any:
+        """Let the level of the examples be what is learned, where `training` names none."""
+        if not isinstance(document, dict):
+            return document
+        objectives, training = document.get("objectives"), document.get("training", {})
+        exclusive = objectives.get("exclusive") if isinstance(objectives, dict) else None
+        level = exclusive.get("level") if isinstance(exclusive, dict) else None
+        if level is None or not isinstance(training, dict) or "level" in training:
+            return document
+        return {**document, "training": {**training, "level": level}}
 
     def of_input(self, size: int) -> Settings:
         """Return the settings for an input of so many bytes: the n-grams follow from it."""

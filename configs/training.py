@@ -55,6 +55,7 @@ class TrainingSettings(Section):
 
     `objectives`: what is learned: `exclusive` (softmax, one class at `level`), `rule_based`
     (sigmoids, every node of the tree in which a title stands), or both in one network (`joint`).
+    `level` is that of `objectives.exclusive` where it is not named.
     `class_weights`: how much a title counts in the loss of `exclusive`, and a label in that of
     `rule_based`: `balanced`, as much as is needed for all classes to count the same; `sqrt`, the
     square root of that; or a weight by class name, 1 for those that are not named.

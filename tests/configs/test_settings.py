@@ -94,6 +94,15 @@ def test_a_level_must_be_one_that_the_categories_have() -> None:
     assert Settings(name="shop", training={"level": "full"}).training.level == "full"
 
 
+def test_what_is_learned_is_the_level_of_the_examples_unless_another_is_named() -> None:
+    full = {"exclusive": {"level": "full"}}
+    for training, level in (({}, "full"), ({"model": "cnn"}, "full"), ({"level": "main"}, "main")):
+        settings = Settings(name="shop", objectives=full, training=training)
+        assert settings.training.level == level
+    assert Settings(name="shop", objectives=full).training.level == "full"
+    assert Settings(name="shop").training.level == "main"
+
+
 def test_a_table_is_named_by_a_plain_word() -> None:
     with pytest.raises(ValidationError, match="labels_table"):
         StoreSettings(labels_table="labels; DROP TABLE x")
