@@ -13,10 +13,11 @@ from configs.columns import ColumnFeature
 from configs.errors import UsageError
 from configs.settings import Settings, SourceSettings
 from pipelines import storage
+from pipelines.blocks import Block, MissingColumn
 from pipelines.joins import JoinFile, find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
 from pipelines.rejects import NO_RECORD, REJECTED
-from pipelines.tables import Block, MissingColumn, read_blocks
+from pipelines.tables import read_blocks
 from pipelines.unpacking import DamagedFile, plain_name
 from transforms.categories import category_of_file
 from transforms.csv_records import EMPTY_TITLE, RejectedRow

@@ -19,10 +19,11 @@ from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
+from pipelines.blocks import Block, MissingColumn
 from pipelines.json_documents import read_document_blocks
 from pipelines.json_lines import is_json_lines, read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
-from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from pipelines.tables import TableFormat, read_blocks
 from pipelines.unpacking import check_unpacks, plain_name
 from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values

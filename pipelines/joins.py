@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from configs.errors import UsageError
 from configs.source import JoinSettings, SourceSettings
 from pipelines import storage
-from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from pipelines.blocks import Block, MissingColumn
+from pipelines.tables import TableFormat, read_blocks
 from transforms.csv_records import RejectedRow
 
 _KEY = "key"

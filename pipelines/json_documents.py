@@ -14,8 +14,9 @@ from typing import Any
 
 from configs.categories import ListMeaning
 from configs.errors import UsageError
+from pipelines.blocks import Block
 from pipelines.objects import Objects, object_blocks
-from pipelines.tables import Block, bytes_of, open_text
+from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import DamagedFile, TextSource
 from transforms.csv_records import NOT_DECODABLE, TOO_LONG, RejectedRow
 

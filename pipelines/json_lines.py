@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from configs.categories import ListMeaning
+from pipelines.blocks import Block
 from pipelines.objects import Objects, object_blocks
-from pipelines.tables import Block, bytes_of, open_text
+from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import LineSource
 from transforms.csv_records import RejectedRow
 

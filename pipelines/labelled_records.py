@@ -18,12 +18,13 @@ from configs.categories import CategorySettings, ListMeaning
 from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.source import SourceSettings
+from pipelines.blocks import Block
 from pipelines.joins import JoinFile, join_block, load_joins, reject_rows
 from pipelines.json_documents import read_document_blocks
 from pipelines.json_lines import read_json_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
-from pipelines.tables import Block, TableFormat, read_blocks
+from pipelines.tables import TableFormat, read_blocks
 from pipelines.unpacking import DamagedFile
 from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values

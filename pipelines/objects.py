@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.categories import ListMeaning
-from pipelines.tables import Block, MissingColumn
+from pipelines.blocks import Block, MissingColumn
 from transforms.column_values import float_text
 from transforms.csv_records import RejectedRow
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from configs.categories import ListMeaning
 from configs.errors import UsageError
 from pipelines import storage
-from pipelines.tables import Block, MissingColumn
+from pipelines.blocks import Block, MissingColumn
 from transforms.column_values import float_texts
 from transforms.csv_records import NOT_DECODABLE, RejectedRow
 from transforms.lists import counts_of, lists_of, rows_of

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.source import FieldSettings, RecordSettings
-from pipelines.tables import Block, MissingColumn, bytes_of, open_text, to_array
+from pipelines.blocks import Block, MissingColumn, to_array
+from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import LineSource
 from transforms.csv_records import TOO_LONG, RejectedRow
 from transforms.lists import lists_of

@@ -6,45 +6,24 @@ of any size takes the memory of one; a record that is open at the end of a block
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import io
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines.unpacking import DamagedFile, LineSource, open_unpacked
+from pipelines.blocks import Block, MissingColumn, to_array
+from pipelines.text_files import bytes_of, open_text
+from pipelines.unpacking import DamagedFile, LineSource
 from transforms.csv_records import (
-    NOT_DECODABLE,
-    NUL_BYTE,
     Records,
     RejectedRow,
     split_records,
     split_unquoted,
 )
-from transforms.lists import list_texts
 
 _BLOCK_CHARS = 4 << 20
-_HEADER_SHOWN = 200
-_BOMS = (
-    (codecs.BOM_UTF8, ("utf-8-sig", "utf-8")),
-    (codecs.BOM_UTF32_LE, ("utf-32", "utf-32-le")),  # before UTF-16's, which it begins with
-    (codecs.BOM_UTF32_BE, ("utf-32", "utf-32-be")),
-    (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
-    (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
-)
-# As browsers read them (https://encoding.spec.whatwg.org/#names-and-labels): files that are said to
-# be in the strict ones are mostly of Windows, with everyday characters that these lack (①, 髙, 똠).
-_SUPERSETS = {"euc_kr": "cp949", "gb2312": "gb18030", "shift_jis": "cp932"}
-# Bytes that are no character become lone surrogates, 0xDC00 + byte, and back again in rejects.
-# Python's own "surrogateescape" is faster, but does so for bytes above 127 only: all that UTF-8
-# needs, while a broken UTF-16 file would end the run.
-_KEEP_BYTES = "aisle_keep_bytes"
-_KEPT = re.compile("([\udc00-\udcff]+)")
 
 
 @dataclass(frozen=True)
@@ -61,65 +40,6 @@ class TableFormat:
     header: tuple[str, ...] = ()
     skip_lines: int = 0
     keep_raw: bool = False
-
-
-@dataclass
-class Block:
-    """Rows of a file: one string array a wanted column, the line each row began at, the rejects.
-
-    `records` counts rows and rejects; `characters` is how much of the file the block took up;
-    `raw` are the bytes of each row, where they were asked for. `lists` has those of the columns
-    that hold lists of texts, or lists of these, null where a row holds a text; `columns` then has
-    all that is in a list, a space between.
-    """
-
-    columns: dict[str, pa.Array]
-    lines: np.ndarray
-    rejects: list[RejectedRow]
-    characters: int
-    raw: pa.Array | None = None
-    lists: dict[str, pa.Array] = field(default_factory=dict)
-
-    @classmethod
-    def of_columns(
-        cls,
-        columns: Mapping[str, pa.Array],
-        lines: np.ndarray,
-        rejects: list[RejectedRow],
-        characters: int,
-        raw: pa.Array | None,
-    ) -> Block:
-        """Return a block of columns of texts, and of some in which every row holds a list."""
-        lists = {name: array for name, array in columns.items() if pa.types.is_list(array.type)}
-        texts = {name: list_texts(array) for name, array in lists.items()}
-        return cls({**columns, **texts}, lines, rejects, characters, raw, lists)
-
-    def take(self, keep: np.ndarray, more: Iterable[RejectedRow] = ()) -> Block:
-        """Return the block with these rows, and with more rejects."""
-        mask = pa.array(keep)
-        return replace(
-            self,
-            columns={name: column.filter(mask) for name, column in self.columns.items()},
-            lines=self.lines[keep],
-            rejects=[*self.rejects, *more],
-            raw=None if self.raw is None else self.raw.filter(mask),
-            lists={name: column.filter(mask) for name, column in self.lists.items()},
-        )
-
-    @property
-    def records(self) -> int:
-        return len(self.lines) + len(self.rejects)
-
-
-class MissingColumn(Exception):
-    """A file that has none of the accepted headers of a column; `found` is its header."""
-
-    def __init__(self, accepted: Sequence[str], found: Sequence[str]) -> None:
-        self.accepted, self.found = list(accepted), list(found)
-        shown = f"{self.found}"
-        if len(shown) > _HEADER_SHOWN:
-            shown = f"{shown[:_HEADER_SHOWN]}..."
-        super().__init__(f"no column {' or '.join(accepted)}; its header is {shown}")
 
 
 def read_blocks(
@@ -143,18 +63,6 @@ def read_blocks(
             return
         places = _places(header, columns)
         yield from reader.blocks(places, len(header))
-
-
-@contextlib.contextmanager
-def open_text(path: str, declared: str) -> Iterator[tuple[io.TextIOWrapper, str]]:
-    """Open a file for reading text, line ends kept; with it comes the encoding without a mark.
-
-    Bytes that are no character become lone surrogates, of which `bytes_of` makes bytes again.
-    """
-    with open_unpacked(path) as raw:
-        encoding, unmarked = _encoding(raw, declared)
-        errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
-        yield io.TextIOWrapper(raw, encoding, errors=errors, newline=""), unmarked
 
 
 class _BlockReader:
@@ -277,30 +185,6 @@ class _BlockReader:
         return RejectedRow(self.source, self.line + start, reason, bytes_of(text, self.encoding))
 
 
-def to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
-    """Return the values as a string array; note rows that cannot be trusted in `problems`."""
-    try:
-        array = pa.array(values, pa.string())
-    except UnicodeEncodeError:
-        for row, value in enumerate(values):
-            if not _encodable(value):
-                problems[row] = NOT_DECODABLE
-        array = pa.array([v if _encodable(v) else "" for v in values], pa.string())
-    with_nul = pc.match_substring(array, "\0")
-    if pc.any(with_nul).as_py():
-        for row in np.flatnonzero(with_nul.to_numpy(zero_copy_only=False)).tolist():
-            problems.setdefault(row, NUL_BYTE)
-    return array
-
-
-def _encodable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _height(row: Sequence[str]) -> int:
     """Count the physical lines of a record from the line breaks inside its fields."""
     whole = "".join(row)
@@ -318,43 +202,3 @@ def _places(header: list[str], columns: Mapping[str, Sequence[str]]) -> dict[str
             raise MissingColumn(accepted, header)
         places[column] = header.index(present[0])
     return places
-
-
-def _encoding(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
-    """Return the encoding to read with, and the same without a byte-order mark.
-
-    Without a mark UTF-16 and UTF-32 are little-endian, as Windows writes them. Some encodings of
-    East Asia are read by their supersets.
-    """
-    start = raw.peek(4)[:4]
-    plain = codecs.lookup(declared.removesuffix("-sig")).name
-    plain = _SUPERSETS.get(plain, plain)
-    without = f"{plain}-le" if plain in ("utf-16", "utf-32") else plain
-    return next((names for mark, names in _BOMS if start.startswith(mark)), (without, without))
-
-
-def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    broken = error.object[error.start : error.end]
-    return "".join(chr(0xDC00 + byte) for byte in broken), error.end
-
-
-codecs.register_error(_KEEP_BYTES, _keep_bytes)
-
-
-def bytes_of(text: str, encoding: str) -> bytes:
-    """Return the bytes from which a text was read; `?` for what the encoding cannot write back.
-
-    Of a character that the encoding has twice (some 400 of cp932) it is the bytes Windows writes.
-    """
-    try:
-        return text.encode(encoding)
-    except UnicodeEncodeError:
-        pieces = _KEPT.split(text)  # at odd places stand the bytes that were no character
-    return b"".join(
-        bytes(ord(character) - 0xDC00 for character in piece)
-        if place % 2
-        else piece.encode(encoding, "replace")
-        for place, piece in enumerate(pieces)
-    )

@@ -19,8 +19,9 @@ from xml.parsers import expat
 
 from configs.categories import ListMeaning
 from configs.errors import UsageError
+from pipelines.blocks import Block
 from pipelines.objects import Objects, object_blocks
-from pipelines.tables import Block, bytes_of, open_text
+from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import TextSource, open_unpacked
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
 

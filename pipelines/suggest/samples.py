@@ -19,7 +19,7 @@ from pipelines.json_documents import document_objects, first_list
 from pipelines.json_lines import is_json_lines, line_objects
 from pipelines.objects import Objects
 from pipelines.suggest.text_form import Layout, encoding_of, has_header, layout_of
-from pipelines.tables import open_text
+from pipelines.text_files import open_text
 from pipelines.unpacking import open_unpacked
 from pipelines.xml_records import declared_encoding, xml_objects
 

@@ -9,8 +9,8 @@ import pytest
 
 from configs.source import RecordSettings
 from pipelines import records
+from pipelines.blocks import MissingColumn
 from pipelines.records import OUTSIDE, read_record_blocks
-from pipelines.tables import MissingColumn
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
 
 GRAMMAR = RecordSettings(

@@ -12,7 +12,8 @@ import pytest
 
 from configs.section import check_encoding
 from pipelines import tables
-from pipelines.tables import Block, MissingColumn, TableFormat, read_blocks
+from pipelines.blocks import Block, MissingColumn
+from pipelines.tables import TableFormat, read_blocks
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, STRAY_QUOTE, TOO_LONG, RejectedRow
 
 Rows = list[tuple[int, str]]
