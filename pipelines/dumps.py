@@ -20,12 +20,11 @@ from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines import storage
 from pipelines.blocks import Block, MissingColumn
-from pipelines.json_documents import read_document_blocks
-from pipelines.json_lines import is_json_lines, read_json_blocks
+from pipelines.json_lines import is_json_lines
+from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.tables import TableFormat, read_blocks
 from pipelines.unpacking import check_unpacks, plain_name
-from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
@@ -176,16 +175,12 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
     titles = settings.title_join or [settings.title]
     columns = {"id": [settings.id], **{f"{n}": [name] for n, name in enumerate(titles)}}
     columns |= {_FURTHER + name: [name] for name in further}
-    if file.form == "jsonl":
-        return read_json_blocks(file.path, file.relative, columns, encoding=settings.encoding)
-    if file.form in ("json", "xml"):
-        read: Callable[..., Iterator[Block]] = (
-            read_xml_blocks if file.form == "xml" else read_document_blocks
-        )
-        return read(
+    if file.form in ("jsonl", "json", "xml"):
+        return read_object_blocks(
             file.path,
             file.relative,
             columns,
+            file.form,
             items=settings.items,
             encoding=settings.encoding,
             max_record_bytes=settings.max_record_bytes,

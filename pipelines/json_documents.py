@@ -9,13 +9,11 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from configs.categories import ListMeaning
 from configs.errors import UsageError
-from pipelines.blocks import Block
-from pipelines.objects import Objects, object_blocks
+from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import DamagedFile, TextSource
 from transforms.csv_records import NOT_DECODABLE, TOO_LONG, RejectedRow
@@ -32,35 +30,6 @@ class _Broken(Exception):
     """The document is none from here on."""
 
 
-def read_document_blocks(
-    path: str,
-    source: str,
-    columns: Mapping[str, Sequence[str]],
-    *,
-    items: str | None = None,
-    encoding: str = "utf-8",
-    max_record_bytes: int = 1 << 20,
-    lists: Mapping[str, ListMeaning] | None = None,
-    reject: str | None = None,
-) -> Iterator[Block]:
-    """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.
-
-    The records are the objects of the list at the key `items`, `a.b` for the key b of the object a;
-    without it those of the document itself, which is a list, or of the first list of objects in it.
-    Several documents may follow one another. `columns` and `lists` are as `objects.object_blocks`
-    has them. A record's line is its place among all. Raises `UsageError` where there is no list.
-    """
-    parts = document_objects(
-        path,
-        source,
-        items=items,
-        encoding=encoding,
-        max_record_bytes=max_record_bytes,
-        reject=reject,
-    )
-    yield from object_blocks(parts, columns, lists)
-
-
 def document_objects(
     path: str,
     source: str = "",
@@ -70,7 +39,13 @@ def document_objects(
     max_record_bytes: int = 1 << 20,
     reject: str | None = None,
 ) -> Iterator[Objects]:
-    """Yield the records of a file, some thousand at a time."""
+    """Yield the records of a file, some thousand at a time; `source` names it in rejects.
+
+    They are the objects of the list at the key `items`, `a.b` for the key b of the object a;
+    without it those of the document itself, which is a list, or of the first list of objects in it.
+    Several documents may follow one another. A record's line is its place among all. Raises
+    `UsageError` where there is no list.
+    """
     with open_text(path, encoding) as (text, unmarked):
         reader = _Reader(path, source, unmarked, max_record_bytes, reject)
         yield from reader.parts(_Document(text), items)

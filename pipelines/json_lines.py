@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from configs.categories import ListMeaning
-from pipelines.blocks import Block
-from pipelines.objects import Objects, object_blocks
+from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import LineSource
 from transforms.csv_records import RejectedRow
@@ -20,28 +18,13 @@ _BLOCK_CHARS = 20_000 * 128
 _START_CHARS, _LINES_LOOKED_AT = 1 << 20, 20
 
 
-def read_json_blocks(
-    path: str,
-    source: str,
-    columns: Mapping[str, Sequence[str]],
-    *,
-    encoding: str = "utf-8",
-    lists: Mapping[str, ListMeaning] | None = None,
-    reject: str | None = None,
-) -> Iterator[Block]:
-    """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.
-
-    `columns` and `lists` are as `objects.object_blocks` has them. A byte-order mark wins over
-    `encoding`. With `reject` every line is a reject.
-    """
-    parts = line_objects(path, source, encoding=encoding, reject=reject)
-    yield from object_blocks(parts, columns, lists)
-
-
 def line_objects(
     path: str, source: str = "", *, encoding: str = "utf-8", reject: str | None = None
 ) -> Iterator[Objects]:
-    """Yield the objects of a file, some thousand at a time."""
+    """Yield the objects of a file, some thousand at a time; `source` names it in rejects.
+
+    A byte-order mark wins over `encoding`. With `reject` every line is a reject.
+    """
     with open_text(path, encoding) as (text, unmarked):
         lines, first = LineSource(text), 1
         while chunk := lines.take(_BLOCK_CHARS):

@@ -20,13 +20,11 @@ from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines.blocks import Block
 from pipelines.joins import JoinFile, join_block, load_joins, reject_rows
-from pipelines.json_documents import read_document_blocks
-from pipelines.json_lines import read_json_blocks
+from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
 from pipelines.tables import TableFormat, read_blocks
 from pipelines.unpacking import DamagedFile
-from pipelines.xml_records import read_xml_blocks
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 from transforms.labels import LabelColumn, record_labels
@@ -34,11 +32,6 @@ from transforms.title_batches import READ
 
 NO_CATEGORY = "no category"
 _TITLE = ":title"  # the one of the accepted columns that a file has; a header is never called so
-_TEXT_READERS: dict[str, Callable[..., Iterator[Block]]] = {
-    "jsonl": read_json_blocks,
-    "json": read_document_blocks,
-    "xml": read_xml_blocks,
-}
 
 
 def is_general(
@@ -124,11 +117,17 @@ def _objects(
 ) -> Iterator[Block]:
     if source.format == "parquet":
         return read_parquet_blocks(path, name, wanted, lists=lists, reject=reject, keep_raw=True)
-    read = _TEXT_READERS[source.format]
-    if source.format != "jsonl":
-        most = source.max_record_bytes
-        read = functools.partial(read, items=source.items, max_record_bytes=most)
-    return read(path, name, wanted, encoding=source.encoding, lists=lists, reject=reject)
+    return read_object_blocks(
+        path,
+        name,
+        wanted,
+        source.format,
+        items=source.items,
+        encoding=source.encoding,
+        max_record_bytes=source.max_record_bytes,
+        lists=lists,
+        reject=reject,
+    )
 
 
 def _whole_or_reject(

@@ -12,15 +12,13 @@ import contextlib
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-from configs.categories import ListMeaning
 from configs.errors import UsageError
-from pipelines.blocks import Block
-from pipelines.objects import Objects, object_blocks
+from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import TextSource, open_unpacked
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRow
@@ -35,35 +33,6 @@ _MARK = 0xFFE00
 _MARKED = re.compile("[\U000ffe00-\U000ffeff]")
 
 
-def read_xml_blocks(
-    path: str,
-    source: str,
-    columns: Mapping[str, Sequence[str]],
-    *,
-    items: str,
-    encoding: str = "utf-8",
-    max_record_bytes: int = 1 << 20,
-    lists: Mapping[str, ListMeaning] | None = None,
-    reject: str | None = None,
-) -> Iterator[Block]:
-    """Yield the blocks of a file, with their keys and values as raw bytes, in JSON.
-
-    The records are the elements called `items`; `source` names the file in rejects. `columns` and
-    `lists` are as `objects.object_blocks` has them. What the file declares as its encoding wins
-    over `encoding`, a byte-order mark over both. A record's line is its place among all. Raises
-    `UsageError` for a file that is no XML from its first record on.
-    """
-    parts = xml_objects(
-        path,
-        source,
-        items=items,
-        encoding=encoding,
-        max_record_bytes=max_record_bytes,
-        reject=reject,
-    )
-    yield from object_blocks(parts, columns, lists)
-
-
 def xml_objects(
     path: str,
     source: str = "",
@@ -73,7 +42,12 @@ def xml_objects(
     max_record_bytes: int = 1 << 20,
     reject: str | None = None,
 ) -> Iterator[Objects]:
-    """Yield the records of a file, some thousand at a time."""
+    """Yield the records of a file, some thousand at a time, their keys and values in JSON beside.
+
+    They are the elements called `items`; `source` names the file in rejects. What the file declares
+    as its encoding wins over `encoding`, a byte-order mark over both. A record's line is its place
+    among all. Raises `UsageError` for a file that is no XML from its first record on.
+    """
     with open_text(path, declared_encoding(path) or encoding) as (text, _):
         reader = _Reader(path, source, _Records(items, max_record_bytes), reject)
         yield from reader.parts(TextSource(text))

@@ -1,0 +1,42 @@
+"""The door for files of objects: JSON lines, JSON documents, XML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pipelines.blocks import Block
+from pipelines.json_documents import document_objects
+from pipelines.json_lines import line_objects
+from pipelines.objects import ListMeaning, Objects, object_blocks
+from pipelines.xml_records import xml_objects
+
+_READERS: dict[str, Callable[..., Iterator[Objects]]] = {
+    "jsonl": line_objects,
+    "json": document_objects,
+    "xml": xml_objects,
+}
+
+
+def read_object_blocks(
+    path: str,
+    source: str,
+    columns: Mapping[str, Sequence[str]],
+    form: str,
+    *,
+    items: str | None,
+    encoding: str,
+    max_record_bytes: int,
+    lists: Mapping[str, ListMeaning] | None = None,
+    reject: str | None = None,
+) -> Iterator[Block]:
+    """Yield the blocks of a file, with their raw bytes; `source` names it in rejects.
+
+    `form` is `jsonl`, `json` or `xml`; `columns` and `lists` are as `objects.object_blocks` has
+    them. With `reject` every object is one, for that reason. Raises `MissingColumn`, and
+    `UsageError` for a file that is not of its form from the first record on.
+    """
+    where: dict[str, Any] = {"items": items, "max_record_bytes": max_record_bytes}
+    given = {} if form == "jsonl" else where
+    parts = _READERS[form](path, source, encoding=encoding, reject=reject, **given)
+    yield from object_blocks(parts, columns, lists)
