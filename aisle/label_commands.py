@@ -68,7 +68,7 @@ def _diff(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts
 
 def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
     """Tell the story of a product; set its label first, where one is given."""
-    from pipelines.sinks.ledger import open_ledger, read_ledger
+    from pipelines.sinks.doors import open_ledger, read_ledger
     from pipelines.sinks.story import set_label, story_of
 
     if bool(given.label) != bool(given.person):
@@ -82,7 +82,7 @@ def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifact
 
 
 def undo(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
-    from pipelines.sinks.ledger import open_ledger, require_store
+    from pipelines.sinks.doors import open_ledger, require_store
     from pipelines.sinks.story import undo
 
     url, store = _place(given, settings, artifacts)
@@ -94,7 +94,7 @@ def undo(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts)
 
 def dead_letters(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
     from pipelines.sinks.delivery import opened
-    from pipelines.sinks.ledger import open_ledger, read_ledger, require_store
+    from pipelines.sinks.doors import open_ledger, read_ledger, require_store
     from pipelines.sinks.replay import dead_letters, replay
 
     url, store = _place(given, settings, artifacts)

@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from configs.errors import UsageError
 from configs.stores import StoreSettings
 from pipelines import storage
+from pipelines.sinks.doors import read_ledger_or_none
 from pipelines.sinks.engine import parse_url, shown
-from pipelines.sinks.ledger import Ledger, read_ledger_or_none
+from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.rows import by_origin
 from pipelines.sinks.schema import VERDICTS
 from pipelines.stage import require_manifest

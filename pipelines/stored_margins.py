@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from configs.stores import StoreSettings
+from pipelines.sinks.doors import NoStoreError, read_ledger
 from pipelines.sinks.engine import one_line, parse_url
-from pipelines.sinks.ledger import NoStoreError, read_ledger
 
 _ROWS = 10_000
 

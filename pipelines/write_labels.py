@@ -16,8 +16,9 @@ from configs.loading import fingerprint
 from configs.stores import StoreSettings
 from pipelines import storage
 from pipelines.sinks.delivery import confirmed, feed
+from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import is_sqlite, parse_url
-from pipelines.sinks.ledger import Ledger, open_ledger
+from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.rows import MODEL, by_origin
 from pipelines.sinks.schema import PROVENANCE
 from pipelines.sinks.writes import Write

@@ -16,8 +16,8 @@ from chain import aisle
 
 from configs.errors import PassingFault, UsageError
 from configs.stores import StoreSettings
+from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import open_ledger
 from pipelines.stage import run_stage
 
 

@@ -13,8 +13,8 @@ import servers
 from label_writes import predict, product, write
 
 from configs.stores import StoreSettings
+from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import open_ledger
 
 LABELS = "SELECT product_id, label, probability, labels, probabilities, source FROM labels"
 HISTORY = (

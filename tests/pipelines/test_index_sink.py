@@ -17,8 +17,8 @@ from relay import relay
 from configs.errors import PassingFault
 from configs.stores import StoreSettings
 from pipelines.sinks.delivery import feed
+from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import open_ledger
 from pipelines.sinks.replay import dead_letters
 from pipelines.sinks.story import undo
 

@@ -22,8 +22,8 @@ from relay import relay
 from configs.errors import PassingFault, UsageError
 from configs.stores import StoreSettings
 from pipelines.sinks.delivery import feed, opened
+from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import open_ledger
 from pipelines.sinks.replay import dead_letters, replay
 from pipelines.sinks.story import undo
 

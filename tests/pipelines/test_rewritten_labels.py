@@ -11,8 +11,8 @@ from label_writes import predict, product, query, sqlite_url, whole, write
 from configs.stores import StoreSettings
 from pipelines.label_diff import diff_labels
 from pipelines.sinks.delivery import opened
+from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import parse_url
-from pipelines.sinks.ledger import open_ledger
 from pipelines.sinks.replay import dead_letters, replay
 from pipelines.sinks.story import set_label, undo
 from pipelines.write_labels import write_labels
