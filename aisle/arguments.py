@@ -145,7 +145,7 @@ def _tune(command: argparse.ArgumentParser) -> None:
 
 
 def _predict(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--dump", required=True, help="CSV, TSV, JSON lines or Parquet file")
+    command.add_argument("--dump", required=True, help="CSV, TSV, JSON, XML or Parquet file")
     command.add_argument("--dump-id", required=True, help="name of the dump: predictions/<dump-id>")
     _dry_run(command)
     _modelled(command)

@@ -20,7 +20,7 @@ def champion_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, st
         stage(command)
 
     def check_dump(command: argparse.ArgumentParser) -> None:
-        command.add_argument("--dump", required=True, help="CSV, TSV, JSON lines or Parquet file")
+        command.add_argument("--dump", required=True, help="CSV, TSV, JSON, XML or Parquet file")
         stage(command)
 
     def plan_backfill(command: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def champion_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, st
             compare,
         ),
         "promote": (
-            "make an evaluated model the champion, which labels new dumps",
+            "make an evaluated model the champion, with which the DAGs label new dumps",
             "aisle promote --prefix out --run-id monday --model MODEL",
             _promote,
         ),
@@ -45,12 +45,12 @@ def champion_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, st
             _prefix_only,
         ),
         "champion": (
-            "say which model labels new dumps",
+            "say with which model the DAGs label new dumps",
             "aisle champion --prefix out",
             _prefix_only,
         ),
         "check-dump": (
-            "read a dump through and say whether the champion can label it",
+            "say whether the champion can label a dump (`fit` in the figures; the status is 0)",
             f"aisle check-dump --config {config} --prefix out --dump new.csv",
             check_dump,
         ),
