@@ -32,8 +32,8 @@ def shop(
 
 def test_a_small_input_has_characters_a_large_one_has_not(tiny_settings: Settings) -> None:
     settings = NgramSettings()
-    assert settings.of_input(2 << 20).character_sizes == [3, 4, 5]
-    assert settings.of_input((2 << 20) + 1).character_sizes == []
+    assert settings.of_input(8 << 20).character_sizes == [3, 4, 5]
+    assert settings.of_input((8 << 20) + 1).character_sizes == []
     assert NgramSettings(character_sizes=[2]).of_input(1 << 40).character_sizes == [2]
     assert NgramSettings(character_sizes=[]).of_input(1).character_sizes == []
     left_open = tiny_settings.model_copy(
