@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
-from datetime import date
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.errors import UsageError
+from configs.problems import first_problem
 from configs.settings import Settings
-from configs.stores import StoreSettings, without_passwords
+from configs.stores import StoreSettings
 
 
 def load_settings(path: str | Path, overrides: Iterable[str] = ()) -> Settings:
@@ -51,7 +49,7 @@ def parse_settings(document: Mapping[str, Any], origin: str = "config") -> Setti
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
-        raise UsageError(f"config {origin}: {_first_problem(error)}") from error
+        raise UsageError(f"config {origin}: {first_problem(error, Settings)}") from error
 
 
 def stored_at(settings: StoreSettings, url: str | None) -> StoreSettings:
@@ -61,7 +59,7 @@ def stored_at(settings: StoreSettings, url: str | None) -> StoreSettings:
     try:
         return StoreSettings.model_validate(settings.model_dump() | {"url": url})
     except ValidationError as error:
-        raise UsageError(f"--store: {_first_problem(error)}") from error
+        raise UsageError(f"--store: {first_problem(error, Settings)}") from error
 
 
 def fingerprint(*sections: BaseModel | Mapping[str, Any] | str) -> str:
@@ -102,60 +100,6 @@ def _override(document: dict[str, Any], override: str) -> None:
         raise UsageError(
             f"--set {override}: the value is not valid YAML; quote it, as in KEY='\",\"'"
         ) from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    """Say the first problem in one line: `split.train: 1.5 is not ...`, and how many more."""
-    problems = error.errors(include_url=False)
-    # of a misspelt key two things are true: it is unknown, and the right one is missing
-    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = f"unknown key; known here: {', '.join(_known_keys(first['loc']))}"
-    elif first["type"] == "missing":  # its input is the whole section
-        message = "it must be set"
-    elif not first["type"].startswith("value_error"):
-        message = f"{message}, got {without_passwords(repr(first['input']))}"
-        if first["type"] == "float_type" and _is_exponent(first["input"]):
-            written = yaml.safe_dump(float(first["input"])).split()[0]
-            message += f"; to YAML that is text: write {written}"
-        if first["type"] == "string_type":
-            message += _quotes_needed(first["input"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{where}: {message}{more}" if where else f"{message}{more}"
-
-
-def _quotes_needed(value: object) -> str:
-    """Say how a text must be written that YAML takes for something else: `no`, `12`, a date."""
-    if isinstance(value, bool):
-        return "; YAML reads yes, no, on and off as true or false: put the word in quotes"
-    return "; put it in quotes" if isinstance(value, int | float | date) else ""
-
-
-def _is_exponent(value: object) -> bool:
-    """Tell whether a text is a number to Python, though not to YAML: `1e-3`."""
-    try:
-        return isinstance(value, str) and math.isfinite(float(value))
-    except ValueError:
-        return False
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the section in which the last part of `location` was not known."""
-    model: Any = Settings
-    for part in location[:-1]:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:
-            return ["see configs/settings.py"]
-        model = _without_none(field.annotation)
-    return sorted(model.model_fields) if hasattr(model, "model_fields") else []
-
-
-def _without_none(annotation: Any) -> Any:
-    """Return what an optional section is when it is there."""
-    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-    return kinds[0] if isinstance(annotation, UnionType) and len(kinds) == 1 else annotation
 
 
 def _kind(value: object) -> str:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from configs.errors import UsageError
+from configs.problems import first_problem
 from configs.section import Pattern, Section
 
 
@@ -74,7 +75,5 @@ def load_rules(path: str | Path) -> RuleBook:
     except yaml.YAMLError as error:
         raise UsageError(f"rules {path}: not valid YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"rules {path}: {where}: {message}; mend it there") from error
+        problem = first_problem(error, RuleBook)
+        raise UsageError(f"rules {path}: {problem}; mend it there") from error

@@ -229,3 +229,34 @@ def test_any_other_value_gives_another_fingerprint() -> None:
 def test_the_order_of_sections_counts_in_a_fingerprint() -> None:
     one, other = PreprocessSettings(), SplitSettings()
     assert fingerprint(one, other) != fingerprint(other, one)
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        (
+            {"categories": {"rename": [{"find": "a", "replac": "b"}]}},
+            "categories.rename.0.replac: unknown key; known here: find, replace",
+        ),
+        (
+            {"source": {"joins": [{"files": "a", "by": "b", "columns": ["c"], "kye": "d"}]}},
+            "source.joins.0.kye: unknown key; known here: by, columns, files, key",
+        ),
+        (
+            {"features": {"columns": {"price": {"kind": "dense", "defualt": 1.0}}}},
+            "features.columns.price.defualt: unknown key; known here: column, decimal, default",
+        ),
+        ({"features": {"columns": {"price": {}}}}, "features.columns.price: 'kind' must be set"),
+        (
+            {"store": {"sinks": [{"url": "opensearch+http://host:9200/labels", "indx": "a"}]}},
+            "store.sinks.0.indx: unknown key; known here: ",
+        ),
+    ],
+)
+def test_an_unknown_key_in_a_list_or_a_mapping_is_told_those_known(
+    section: dict, says: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_settings({"name": "shop", **section})
+    assert says in str(refused.value)
+    assert "see configs" not in str(refused.value)

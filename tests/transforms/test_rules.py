@@ -81,7 +81,8 @@ def test_a_title_of_eight_megabytes_is_read_to_its_end(tmp_path: Path) -> None:
     [
         ("version: x\nrules: [{name: a, label: b}]", "has no condition"),
         ("version: x\nrules: [{name: a, label: b, title_matches: '('}]", "not an RE2 pattern"),
-        ("rules: []", "version: Field required"),
+        ("rules: []", "version: it must be set"),
+        ("version: x\nrules: [{nme: a}]", "rules.0.nme: unknown key; known here: "),
         ("version: [", "not valid YAML"),
         (
             "version: x\nrules:\n- &r {name: a, label: b, title_contains: c}\n- *r",
