@@ -75,9 +75,7 @@ def _place(location: _Location, root: type[BaseModel]) -> tuple[str, list[str]]:
     return ".".join(shown), sorted({name for _, model in holder for name in model.model_fields})
 
 
-def _models(
-    annotation: Any, tag: str | None = None
-) -> Iterator[tuple[str | None, type[BaseModel]]]:
+def _models(annotation: Any, tag: str | None = None) -> Iterator[_Model]:
     """Yield the sections that may stand under a key, in lists and mappings too, and their tags."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield tag, annotation

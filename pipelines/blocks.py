@@ -80,9 +80,9 @@ def to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
         array = pa.array(values, pa.string())
     except UnicodeEncodeError:
         for row, value in enumerate(values):
-            if not _encodable(value):
+            if not is_encodable(value):
                 problems[row] = NOT_DECODABLE
-        array = pa.array([v if _encodable(v) else "" for v in values], pa.string())
+        array = pa.array([v if is_encodable(v) else "" for v in values], pa.string())
     with_nul = pc.match_substring(array, "\0")
     if pc.any(with_nul).as_py():
         for row in np.flatnonzero(with_nul.to_numpy(zero_copy_only=False)).tolist():
@@ -90,7 +90,8 @@ def to_array(values: list[str], problems: dict[int, str]) -> pa.Array:
     return array
 
 
-def _encodable(value: str) -> bool:
+def is_encodable(value: str) -> bool:
+    """Tell whether a text is of characters alone, and none stands for a byte that is none."""
     try:
         value.encode()
     except UnicodeEncodeError:

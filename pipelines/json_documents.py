@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from configs.errors import UsageError
+from pipelines.blocks import is_encodable
 from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import DamagedFile, TextSource
@@ -245,11 +246,7 @@ class _Reader:
             return NOT_AN_OBJECT
         if len(text) > self._max_chars:
             return TOO_LONG
-        try:
-            text.encode()  # refuses what stands for bytes of no character
-        except UnicodeEncodeError:
-            return NOT_DECODABLE
-        return self._reject
+        return self._reject if is_encodable(text) else NOT_DECODABLE
 
     def _break(self, broken: _Broken, document: _Document) -> None:
         """Reject what is left; where nothing came before it, the file is none such at all."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.blocks import is_encodable
 from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import LineSource
@@ -58,8 +59,9 @@ def _holds_objects(value: object) -> bool:
 
 def as_object(line: str) -> dict[str, Any] | None:
     """Return the object that a text is in JSON, if it is one, of characters alone."""
+    if not is_encodable(line):
+        return None
     try:
-        line.encode()  # refuses what stands for bytes of no character
         row = json.loads(line)
     except (ValueError, RecursionError):  # the latter for a thousand brackets
         return None

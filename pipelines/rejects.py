@@ -74,10 +74,9 @@ def with_reason(
 
     Where nothing was rejected neither is there.
     """
-    if not figures["rejected"]:
-        return dict(figures)
-    more = {MOST_OFTEN: most_frequent(reasons), "rejects": folder}
-    names = list(figures)
-    behind = names.index("rejected") + 1
-    ordered = [*names[:behind], *more, *names[behind:]]
-    return {name: {**figures, **more}[name] for name in ordered}
+    found: dict[str, Any] = {}
+    for name, value in figures.items():
+        found[name] = value
+        if name == "rejected" and value:
+            found |= {MOST_OFTEN: most_frequent(reasons), "rejects": folder}
+    return found

@@ -17,6 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, ("utf-16", "utf-16-le")),
     (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
 )
+MARKS = tuple(mark for mark, _ in _BOMS)
 # As browsers read them (https://encoding.spec.whatwg.org/#names-and-labels): files that are said to
 # be in the strict ones are mostly of Windows, with everyday characters that these lack (①, 髙, 똠).
 _SUPERSETS = {"euc_kr": "cp949", "gb2312": "gb18030", "shift_jis": "cp932"}

@@ -156,6 +156,7 @@ def fit_members(
     started = time.perf_counter()
 
     def fit(number: int, words_alone: bool) -> Fit:
+        """Fit one; one that an earlier process finished is only read again."""
         own = setup.of_member(number, words_alone=words_alone)
         folder = f"{checkpoints}/member-{number}" if number else checkpoints
         one = _prepared(own, settings, strategy, folder, fitted_on, number)
@@ -181,10 +182,7 @@ def _prepared(
     fitted_on: Mapping[str, str],
     number: int,
 ) -> Fit:
-    """Return what fits one of the members.
-
-    One that an earlier process finished is only read again.
-    """
+    """Return what fits one of the members."""
     plan = setup.plan
     keras.utils.set_random_seed(settings.training.seed + number)
     keras.mixed_precision.set_global_policy(_policy(settings.training.mixed_precision))

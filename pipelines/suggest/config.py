@@ -18,8 +18,9 @@ from configs.loading import parse_settings
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
+from pipelines.rejects import most_frequent
 from pipelines.suggest.roles import Roles, roles_of
-from pipelines.suggest.samples import Sample, sample_of
+from pipelines.suggest.samples import Sample, sample_of, spread_over
 from pipelines.unpacking import plain_name
 from transforms.categories import category_of_file, level_name
 from transforms.csv_records import RejectedRow
@@ -170,8 +171,7 @@ def _name(root: str) -> str:
 def _try(root: str, settings: Settings) -> Trial:
     """Read some records as preprocessing will, of files spread over all."""
     trial = Trial()
-    files = find_category_files(root, settings)[0]
-    some = list(dict.fromkeys(files[n * len(files) // _TRIED_FILES] for n in range(_TRIED_FILES)))
+    some = spread_over(find_category_files(root, settings)[0], _TRIED_FILES)
     for file in some:
         share = _TRIED_RECORDS // len(some)
         read = read_category_file(file, settings.source, settings.categories)
@@ -188,7 +188,7 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
     labels = [c.split(BETWEEN_LABELS)[0] for c in trial.categories]
     names = {level_name(c, rules.separator, main.part, main.min_parts) for c in labels}
     spread = range(0, len(labels), max(1, len(labels) // _SHOWN))
-    reasons = Counter(bad.reason for bad in trial.rejects).most_common(1)
+    reasons = Counter(bad.reason for bad in trial.rejects)
     of_files = {"file_name": "the file's name", "folders": "the folder"}
     return {
         "format": document["source"].get("format", "table"),
@@ -197,7 +197,7 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
         "category": of_files.get(rules.source) or " + ".join(rules.columns),
         "records_tried": len(trial.titles) + len(trial.rejects),
         "rejected": len(trial.rejects),
-        **({"most_often_because": reasons[0][0]} if reasons else {}),
+        **({"most_often_because": most_frequent(reasons)} if reasons else {}),
         "main_classes_in_these": len(names - {None}),
         "categories_in_these": len(set(labels)),
         "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],

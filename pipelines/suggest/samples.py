@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from xml.parsers import expat
 
 import pyarrow.parquet as pq
@@ -30,6 +30,7 @@ _ROWS = 2000
 _PARQUET = b"PAR1"
 
 Values = list[Any]
+File = TypeVar("File")
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,7 @@ def sample_of(files: Sequence[storage.FileInfo]) -> Sample:
 
     Raises `UsageError` where they are empty, or are no text.
     """
-    some = [file for file in files if file.size]
-    some = [some[place * len(some) // _FILES] for place in range(_FILES)] if some else []
-    some = list(dict.fromkeys(some))
+    some = spread_over([file for file in files if file.size], _FILES)
     starts = [_start(file.path) for file in some]
     if not any(start.strip() for start in starts):
         raise UsageError(f"--input {files[0].path}: empty, as are all files beside it")
@@ -71,6 +70,12 @@ def sample_of(files: Sequence[storage.FileInfo]) -> Sample:
     if first.startswith(("{", "[")):
         return _json_sample(some, encoding, source)
     return _table_sample(some, texts, source)
+
+
+def spread_over(files: Sequence[File], count: int) -> list[File]:
+    """Return so many files, or all where there are fewer, from the first on at even distances."""
+    places = dict.fromkeys(number * len(files) // count for number in range(count))
+    return [files[place] for place in places] if files else []
 
 
 def _start(path: str) -> bytes:
@@ -138,10 +143,8 @@ def _table_sample(
     names = [name.strip() for name in first.rows[0]]
     skipped = 0
     if len(names) != first.width:  # as many files of two columns have a first line that names one
-        skipped, names = (
-            1,
-            [*names, *(f"column_{n}" for n in range(len(names) + 1, first.width + 1))],
-        )
+        skipped = 1
+        names += [f"column_{number}" for number in range(len(names) + 1, first.width + 1)]
         found |= {"header": names, "skip_lines": 1}
     elif has_header(first.rows, [each.rows[0] for each in alike.values()]):
         skipped = 1

@@ -11,12 +11,12 @@ from functools import cached_property
 
 from charset_normalizer import from_bytes
 
+from pipelines.text_files import MARKS
 from transforms.csv_records import split_records, split_unquoted
 
 _DELIMITERS = ("\t", ";", "|", ",")
 _MOST_CHARS = 1 << 20
 _AGREE = 0.9  # what share of the records has as many columns as most
-_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE)
 _LONGEST_HEADER = 60
 
 
@@ -43,7 +43,7 @@ class Layout:
 
 def encoding_of(starts: Sequence[bytes]) -> str:
     """Return the encoding of files by their first bytes; a mark of byte order says it anyway."""
-    unmarked = [start for start in starts if not start.startswith(_MARKS)]
+    unmarked = [start for start in starts if not start.startswith(MARKS)]
     content = b"\n".join(unmarked)
     if not unmarked or all(map(_is_utf8, unmarked)):
         return "utf-8"
