@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,23 @@ def test_a_locked_store_may_pass(tmp_path: Path) -> None:
         url = parse_url(f"sqlite:///{path}?timeout=0")
         with pytest.raises(PassingFault, match="locked"), open_ledger(url, StoreSettings()):
             pass
+
+
+def test_a_new_store_that_another_holds_is_waited_for(tmp_path: Path) -> None:
+    """Before it has a write-ahead log too, where SQLite itself would not wait."""
+    path = tmp_path / "labels.db"
+    with contextlib.closing(
+        sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    ) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE others (a)")
+        done = threading.Timer(0.5, other.execute, ["COMMIT"])
+        done.start()
+        with open_ledger(parse_url(f"sqlite:///{path}"), StoreSettings()):
+            assert not other.in_transaction
+        done.join()
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        assert store.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_stage_that_another_process_holds_may_pass(tmp_path: Path) -> None:

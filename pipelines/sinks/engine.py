@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from configs.stores import SINK_SCHEMES, scheme_of
 from pipelines import storage
 
 BUSY_SECONDS = 30
+BUSY_STEP_SECONDS = 0.02
 CONNECT_SECONDS = 10
 _DISK = ("disk is full", "disk I/O error", os.strerror(errno.ENOSPC))
 _MENDS = {
@@ -142,7 +144,7 @@ def _may_pass(error: BaseException) -> bool:
     if not isinstance(error, OperationalError):
         return False
     if isinstance(error.orig, sqlite3.Error):
-        return (error.orig.sqlite_errorcode & 0xFF) in _SQLITE_BUSY
+        return _is_busy(error.orig)
     state = str(getattr(error.orig, "sqlstate", None) or "")
     said = str(error.orig)
     return not state.startswith(_LASTING_STATES) and not any(
@@ -203,11 +205,34 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _log_ahead(connection)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Have a file of SQLite keep a write-ahead log, which lasts; wait while another locks it.
+
+    SQLite itself does not wait here, whatever the timeout: the first writers of a new file, who
+    all change its log, would be refused at once
+    (https://sqlite.org/wal.html).
+    """
+    (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    until = time.monotonic() + milliseconds / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= until:
+                raise
+        time.sleep(BUSY_STEP_SECONDS)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return (error.sqlite_errorcode & 0xFF) in _SQLITE_BUSY
 
 
 def _read_sqlite(engine: sa.Engine) -> None:
