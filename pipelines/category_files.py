@@ -14,9 +14,10 @@ from configs.errors import UsageError
 from configs.settings import Settings, SourceSettings
 from pipelines import storage
 from pipelines.blocks import Block, MissingColumn
-from pipelines.joins import JoinFile, find_join_files
+from pipelines.joins import find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
 from pipelines.rejects import NO_RECORD, REJECTED
+from pipelines.side_tables import SideFile
 from pipelines.tables import read_blocks
 from pipelines.unpacking import DamagedFile, plain_name
 from transforms.categories import category_of_file
@@ -38,7 +39,7 @@ class CategoryFile:
     path: str
     relative: str
     category: str | None
-    joins: tuple[tuple[JoinFile, ...], ...] = ()
+    joins: tuple[tuple[SideFile, ...], ...] = ()
     digest: str = ""
 
 

@@ -11,21 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.errors import UsageError
-from configs.source import JoinSettings, SourceSettings
+from configs.source import SourceSettings
 from pipelines import storage
-from pipelines.blocks import Block, MissingColumn
-from pipelines.tables import TableFormat, read_blocks
+from pipelines.blocks import Block
+from pipelines.side_tables import SideFile, find_side_files, names_of, read_side_table
 from transforms.csv_records import RejectedRow
 
-_KEY = "key"
-
-
-@dataclass(frozen=True)
-class JoinFile:
-    """A file of a table to join: its path, and how it is called in messages."""
-
-    path: str
-    relative: str
+_WHERE = "source.joins"
+_KEY = ":key"  # the column of the keys; a header is never called so
 
 
 @dataclass(frozen=True)
@@ -40,71 +33,44 @@ class JoinTable:
 
 def find_join_files(
     root: str, source: SourceSettings
-) -> tuple[tuple[tuple[JoinFile, ...], ...], list[storage.FileInfo]]:
+) -> tuple[tuple[tuple[SideFile, ...], ...], list[storage.FileInfo]]:
     """Return the files of each join in order, and all of them; every table is read once.
 
     Raises `UsageError` where there is none, a column is missing, a row cannot be read or a key
     stands twice.
     """
-    found = [storage.list_files(root, join.files) for join in source.joins]
-    tables = []
-    for join, infos in zip(source.joins, found, strict=True):
-        if not infos:
-            raise UsageError(
-                f"--input {root}: no file matches {join.files!r} of source.joins; "
-                "put the table there, or correct the join's files"
-            )
-        tables.append(tuple(JoinFile(info.path, info.relative) for info in infos))
-        load_join(tables[-1], join, _form(source))
-    return tuple(tables), [info for infos in found for info in infos]
+    found = [find_side_files(root, join.files, _WHERE) for join in source.joins]
+    tables = tuple(files for files, _ in found)
+    load_joins(tables, source)
+    return tables, [info for _, infos in found for info in infos]
 
 
-def load_join(files: Sequence[JoinFile], join: JoinSettings, form: TableFormat) -> JoinTable:
-    """Return a table that is kept in memory for as long as the process lives.
+def load_joins(files: Sequence[tuple[SideFile, ...]], source: SourceSettings) -> list[JoinTable]:
+    """Return the tables of all joins, in order; kept in memory for as long as the process lives.
 
     Raises `UsageError` for a table that cannot be looked up without doubt.
     """
-    return _load_join(tuple(files), join.model_dump_json(), form)
+    document = source.model_dump_json()
+    return [_load_join(of_join, number, document) for number, of_join in enumerate(files)]
 
 
 @functools.lru_cache(maxsize=64)
-def _load_join(files: tuple[JoinFile, ...], document: str, form: TableFormat) -> JoinTable:
-    join = JoinSettings.model_validate_json(document)
-    blocks = [block for file in files for block in _read(file, join, form)]
-    names = [_KEY, *join.columns]
-    table = pa.table(
-        [pa.chunked_array([b.columns[name] for b in blocks], pa.string()) for name in names],
-        names,
-    ).combine_chunks()
-    columns = {name: _one_array(table.column(name)) for name in names}
+def _load_join(files: tuple[SideFile, ...], number: int, document: str) -> JoinTable:
+    source = SourceSettings.model_validate_json(document)
+    join = source.joins[number]
+    wanted = {_KEY: join.key or join.by, **{name: name for name in join.columns}}
+    columns = read_side_table(files, wanted, source, _WHERE, "by, key or columns")
     keys = pc.utf8_trim_whitespace(columns.pop(_KEY))
     counts = pc.value_counts(keys)
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
-    name = " and ".join(file.relative for file in files)
+    name = names_of(files)
     if len(twice):
         value, count = twice[0]["values"], twice[0]["counts"]
         raise UsageError(
-            f"source.joins {name}: {join.key or join.by} {str(value)!r} stands {count} times; "
+            f"{_WHERE} {name}: {join.key or join.by} {str(value)!r} stands {count} times; "
             "a record must find one row: remove the others"
         )
     return JoinTable(name, join.by, keys, columns)
-
-
-def _read(file: JoinFile, join: JoinSettings, form: TableFormat) -> list[Block]:
-    wanted = {_KEY: [join.key or join.by], **{name: [name] for name in join.columns}}
-    try:
-        blocks = list(read_blocks(file.path, file.relative, wanted, form))
-    except MissingColumn as missing:
-        raise UsageError(
-            f"source.joins {file.relative}: {missing}; correct by, key or columns"
-        ) from missing
-    bad = [reject for block in blocks for reject in block.rejects]
-    if bad:
-        raise UsageError(
-            f"source.joins {file.relative}: line {bad[0].line}: {bad[0].reason}; mend the table, "
-            "or correct source.delimiter, quoting or encoding"
-        )
-    return blocks
 
 
 def join_block(block: Block, table: JoinTable, source: str) -> Block:
@@ -133,24 +99,3 @@ def reject_rows(block: Block, why: Mapping[int, str], source: str) -> Block:
         for row, reason in sorted(why.items())
     ]
     return block.take(keep, more)
-
-
-def _form(source: SourceSettings) -> TableFormat:
-    return TableFormat(
-        source.delimiter,
-        source.encoding,
-        source.max_record_bytes,
-        quoted=source.quoting == "rfc4180",
-    )
-
-
-def load_joins(files: Sequence[tuple[JoinFile, ...]], source: SourceSettings) -> list[JoinTable]:
-    """Return the tables of all joins, in order."""
-    return [
-        load_join(of_join, join, _form(source))
-        for of_join, join in zip(files, source.joins, strict=True)
-    ]
-
-
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
-    return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], pa.string())

@@ -19,10 +19,11 @@ from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines.blocks import Block
-from pipelines.joins import JoinFile, join_block, load_joins, reject_rows
+from pipelines.joins import join_block, load_joins, reject_rows
 from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
+from pipelines.side_tables import SideFile
 from pipelines.tables import TableFormat, read_blocks
 from pipelines.unpacking import DamagedFile
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
@@ -47,7 +48,7 @@ def read_labelled_blocks(
     name: str,
     source: SourceSettings,
     categories: CategorySettings,
-    joins: Sequence[tuple[JoinFile, ...]] = (),
+    joins: Sequence[tuple[SideFile, ...]] = (),
     features: Mapping[str, ColumnFeature] | None = None,
     *,
     reject: str | None = None,

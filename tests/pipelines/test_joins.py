@@ -11,6 +11,7 @@ from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines.category_files import find_category_files, read_category_file
 from pipelines.tables import RejectedRow
+from tests.pipelines.reading import read as read_shop
 
 JOINED = Settings(
     name="shop",
@@ -119,3 +120,19 @@ def test_every_record_of_a_file_without_the_key_is_a_reject(shop: Shop) -> None:
     assert rows == []
     reason = "no column aisle_id; its header is ['title', 'dep']"
     assert rejects == [RejectedRow("products.csv", 2, reason, b"Cod,x\n")]
+
+
+def test_a_table_that_has_changed_is_read_anew_by_the_same_process(shop: Shop) -> None:
+    assert [row[1] for row in read(shop())[0]][1] == "pantry > dry goods"
+    rows, _ = read(shop(aisles="aisle_id,aisle\n1,fish\n2,rice\n"))
+    assert [row[1] for row in rows] == ["meat / seafood > fish", "pantry > rice"]
+
+
+def test_a_column_of_a_table_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "aisles.tbl").write_text("id,key\n1,fish\n")
+    (tmp_path / "products.csv").write_text("title,id\nCod,1\n")
+    source = {"joins": [{"files": "aisles.tbl", "by": "id", "columns": ["key"]}]}
+    rows, rejects = read_shop(
+        tmp_path, {"files": "*.csv", **source}, {"source": "columns", "columns": ["key"]}
+    )
+    assert (rows, rejects) == ([(2, ["fish"], "Cod")], [])
