@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from configs.section import Count, NamedLevel, Section, check_pattern
+from configs.source import Name
 
 ListMeaning = Literal["labels", "path"]
 
@@ -36,21 +37,47 @@ def _first_and_last_part() -> dict[NamedLevel, LevelRule]:
     return {"main": LevelRule(part=0), "bottom": LevelRule(part=-1)}
 
 
+class TreeSettings(Section):
+    """A table below the input in which each row is a category: its id, its parent's, its name.
+
+    What a record says is then such an id, and its category the names from the top down to it. A
+    row is at the top where its parent is empty, is the row itself, or is no id but one of `roots`,
+    in upper or lower case.
+    """
+
+    files: Name
+    id: Name = "id"
+    parent: Name = "parent_id"
+    name: Name = "name"
+    roots: list[Name] = Field(default=["0", "-1", "null", "none", "nan", r"\N"])
+
+    @model_validator(mode="after")
+    def _parent_is_another_column(self) -> Self:
+        if self.parent in (self.id, self.name):
+            raise ValueError(
+                f"parent must be another column than id and name; got parent: {self.parent}, "
+                f"id: {self.id}, name: {self.name}"
+            )
+        return self
+
+
 class CategorySettings(Section):
     """How the category path of a record is found, and which levels its parts are.
 
     `source: file_name` takes the file's name without its ending, `folders` the folders between the
     input and the file, `path` both, the separator between them; `columns` joins `columns`. With
     `label_separator` the one column holds several categories, that text between them. A list of
-    texts is several categories too, or, with `lists: path`, the parts of one from the top down. To
-    each `rename` is applied in order, as literal text, then `replace` (RE2 patterns); `prefix` is
-    dropped; the rest is split at `separator`.
+    texts is several categories too, or, with `lists: path`, the parts of one from the top down.
+    With `tree` each is an id, for which the path in that table stands. To each `rename` is applied
+    in order, as literal text, then `replace` (RE2 patterns); `prefix` is dropped; the rest is split
+    at `separator`.
     """
 
     source: Literal["file_name", "folders", "path", "columns"] = "file_name"
     columns: list[str] = Field(default_factory=list)
     label_separator: str | None = Field(default=None, min_length=1)
     lists: ListMeaning = "labels"
+    tree: TreeSettings | None = None
     rename: list[Replacement] = Field(default_factory=list)
     replace: list[Replacement] = Field(default_factory=list)
     prefix: str = ""
@@ -80,6 +107,22 @@ class CategorySettings(Section):
             raise ValueError(
                 f"lists: path makes one category of a list, label_separator: "
                 f"{self.label_separator!r} several of a text; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tree_of_one_column(self) -> Self:
+        if self.tree is None:
+            return self
+        if self.source != "columns" or len(self.columns) != 1:
+            raise ValueError(
+                "tree is for source: columns with one column, that of the ids; got source: "
+                f"{self.source}, columns: {self.columns}"
+            )
+        if self.lists == "path":
+            raise ValueError(
+                "lists: path makes one category of a list; with tree each text of a list is the "
+                "id of one: leave lists out"
             )
         return self
 

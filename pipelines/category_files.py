@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from configs.errors import UsageError
 from configs.settings import Settings, SourceSettings
 from pipelines import storage
 from pipelines.blocks import Block, MissingColumn
+from pipelines.category_tree import find_tree_files
 from pipelines.joins import find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
 from pipelines.rejects import NO_RECORD, REJECTED
@@ -32,7 +33,7 @@ _SAYS = {"file_name": "name", "folders": "folder", "path": "path"}
 class CategoryFile:
     """A file to read: its place in the sorted list, its path, and the category its name says.
 
-    `digest` is over its content, and those of the files that are joined to it.
+    `digest` is over its content, and those of the tables beside it: of joins, and of the tree.
     """
 
     number: int
@@ -41,6 +42,7 @@ class CategoryFile:
     category: str | None
     joins: tuple[tuple[SideFile, ...], ...] = ()
     digest: str = ""
+    tree: tuple[SideFile, ...] = ()
 
 
 def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFile], str, int]:
@@ -48,15 +50,17 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
 
     Raises `UsageError` where there is none, or where a file's name says no category.
     """
-    joins, joined = find_join_files(root, settings.source)
-    of_joins = {info.path for info in joined}
-    found = [f for f in storage.list_files(root, settings.source.files) if f.path not in of_joins]
-    if not found:
-        raise UsageError(f"--input {root}: {_why_none(root, settings.source.files)}")
     rules = settings.categories
-    every = [*found, *joined]
+    joins, joined = find_join_files(root, settings.source)
+    tree, of_tree = find_tree_files(root, rules, settings.source)
+    beside = [*joined, *of_tree]
+    tables = {info.path for info in beside}
+    found = [f for f in storage.list_files(root, settings.source.files) if f.path not in tables]
+    if not found:
+        raise UsageError(f"--input {root}: {_why_none(root, settings.source.files, tables)}")
+    every = [*found, *beside]
     digests = storage.content_digests(every)
-    of_joins_too = "".join(digests[len(found) :])
+    of_tables_too = "".join(digests[len(found) :])
     files = [
         CategoryFile(
             number,
@@ -64,7 +68,8 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             info.relative,
             _category(info.relative, rules),
             joins,
-            digests[number] + of_joins_too,
+            digests[number] + of_tables_too,
+            tree,
         )
         for number, info in enumerate(found)
     ]
@@ -78,9 +83,11 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
 
 
-def _why_none(root: str, pattern: str) -> str:
+def _why_none(root: str, pattern: str, tables: Set[str]) -> str:
     """Say what is wrong with an input in which no file was found, and what to do."""
     mend = "name the folder of the category files, or set source.files"
+    if any(info.path in tables for info in storage.list_files(root, pattern)):
+        return f"all that matches {pattern!r} is a table of source.joins or categories.tree; {mend}"
     if there := storage.list_files(root):
         return f"no file matches {pattern!r}; {_first_of(there)}; {mend}"
     if storage.exists(root):
@@ -174,7 +181,14 @@ def _blocks(
     """Read the title alone where that is all, as most catalogues have it, or what else there is."""
     if is_general(source, categories, features):
         return read_labelled_blocks(
-            file.path, file.relative, source, categories, file.joins, features, reject=reject
+            file.path,
+            file.relative,
+            source,
+            categories,
+            file.joins,
+            file.tree,
+            features,
+            reject=reject,
         )
     columns = {} if reject else {TITLE: source.columns.title}
     return read_blocks(file.path, file.relative, columns, table_format(source), reject=reject)

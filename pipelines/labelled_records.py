@@ -19,6 +19,7 @@ from configs.columns import ColumnFeature, DenseColumn, headers_of
 from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines.blocks import Block
+from pipelines.category_tree import load_tree
 from pipelines.joins import join_block, load_joins, reject_rows
 from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
@@ -26,6 +27,7 @@ from pipelines.records import read_record_blocks
 from pipelines.side_tables import SideFile
 from pipelines.tables import TableFormat, read_blocks
 from pipelines.unpacking import DamagedFile
+from transforms.category_trees import CategoryTree
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 from transforms.labels import LabelColumn, record_labels
@@ -49,6 +51,7 @@ def read_labelled_blocks(
     source: SourceSettings,
     categories: CategorySettings,
     joins: Sequence[tuple[SideFile, ...]] = (),
+    tree_files: Sequence[SideFile] = (),
     features: Mapping[str, ColumnFeature] | None = None,
     *,
     reject: str | None = None,
@@ -56,16 +59,17 @@ def read_labelled_blocks(
     """Yield blocks with the columns `title`, where records say it `category`, and `features`.
 
     A category is text as `labels.record_labels` gives it. A record without a title or a category,
-    whose key a join does not know, or whose number is none, is a reject. Raises `MissingColumn`.
+    whose key a join or the tree does not know, or whose number is none, is a reject. Raises
+    `MissingColumn`.
     """
-    tables = load_joins(joins, source)
+    tables, tree = load_joins(joins, source), load_tree(tree_files, categories, source)
     features = features or {}
     wanted = {} if reject else _wanted(source, categories, features)
     lists = dict.fromkeys(categories.columns, categories.lists)
     for block in _blocks(path, name, source, wanted, reject, lists):
         for table in tables if not reject else ():
             block = join_block(block, table, name)
-        yield block if reject else _labelled(block, name, source, categories, features)
+        yield block if reject else _labelled(block, name, source, categories, features, tree)
 
 
 def _wanted(
@@ -165,11 +169,12 @@ def _labelled(
     source: SourceSettings,
     categories: CategorySettings,
     features: Mapping[str, ColumnFeature],
+    tree: CategoryTree | None,
 ) -> Block:
     titles = [block.columns[column] for column in _title_names(source) or [_TITLE]]
     columns, why = {"title": joined_text(titles)}, dict[int, str]()
     if categories.source == "columns":
-        columns["category"], why = _categories(block, categories)
+        columns["category"], why = _categories(block, categories, tree)
     why = {**_only_whole(columns, source.max_record_bytes), **why}
     for feature, header in headers_of(features).items():
         column = features[feature]
@@ -183,7 +188,9 @@ def _labelled(
     return reject_rows(labelled, why, name) if why else labelled
 
 
-def _categories(block: Block, categories: CategorySettings) -> tuple[pa.Array, dict[int, str]]:
+def _categories(
+    block: Block, categories: CategorySettings, tree: CategoryTree | None
+) -> tuple[pa.Array, dict[int, str]]:
     """Return the categories of each record, and which records say none, and why."""
     columns = [
         LabelColumn(name, block.columns[name], block.lists.get(name)) for name in categories.columns
@@ -193,6 +200,7 @@ def _categories(block: Block, categories: CategorySettings) -> tuple[pa.Array, d
         lists_are_paths=categories.lists == "path",
         label_separator=categories.label_separator,
         separator=categories.separator,
+        tree=tree,
         rename=[(rule.find, rule.replace) for rule in categories.rename],
         replace=[(rule.find, rule.replace) for rule in categories.replace],
         prefix=categories.prefix,

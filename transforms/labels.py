@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.category_trees import CategoryTree
 from transforms.lists import counts_of, lists_of, rows_of, some_of
 
 # ASCII's unit separator, which no category holds: `category_paths` sees to it.
@@ -31,6 +32,7 @@ def record_labels(
     lists_are_paths: bool = False,
     label_separator: str | None = None,
     separator: str,
+    tree: CategoryTree | None = None,
     rename: Iterable[tuple[str, str]] = (),
     replace: Iterable[tuple[str, str]] = (),
     prefix: str = "",
@@ -39,8 +41,9 @@ def record_labels(
 
     Columns `[baby, pets]` and `[toys, ]` with the separator `>` give `[baby>toys, pets]`. One
     column of lists, or of texts like `a,b,a` with the label separator `,`, gives `a\x1fb`. Lists
-    that are paths, `[a, b]` or `[[a, b], [c]]`, give `a>b` and `a>b\x1fc`. Beside that comes which
-    records hold lists that say no categories, and why.
+    that are paths, `[a, b]` or `[[a, b], [c]]`, give `a>b` and `a>b\x1fc`. With a tree the texts of
+    the one column are its ids. Beside that comes which records hold lists that say no categories,
+    or an id that the tree lacks, and why.
     """
     why: dict[int, str] = {}
     labels = [_labels(column, lists_are_paths, separator, why) for column in columns]
@@ -50,8 +53,13 @@ def record_labels(
         texts = [_one(column, of, why) for column, of in zip(columns, labels, strict=True)]
         lists = _each_alone(pc.binary_join_element_wise(*texts, separator))
     names = pc.dictionary_encode(pc.fill_null(lists.flatten(), ""))
+    texts = names.dictionary
+    if tree is not None:
+        texts, unknown = _paths_of_ids(texts, tree, separator)
+        lost = rows_of(lists)[unknown[names.indices.to_numpy()]].tolist()
+        why |= dict.fromkeys(lost, f"its {columns[0].name} is not in {tree.table}")
     paths = category_paths(
-        names.dictionary, separator=separator, rename=rename, replace=replace, prefix=prefix
+        texts, separator=separator, rename=rename, replace=replace, prefix=prefix
     )
     names = pc.dictionary_encode(pa.array(paths, pa.string()).take(names.indices))
     some = pc.not_equal(names.dictionary, "").to_numpy(zero_copy_only=False)
@@ -117,6 +125,14 @@ def _one(column: LabelColumn, lists: pa.ListArray | None, why: dict[int, str]) -
 
 def _each_alone(values: pa.Array) -> pa.ListArray:
     return lists_of(np.ones(len(values), np.int64), values)
+
+
+def _paths_of_ids(ids: pa.Array, tree: CategoryTree, separator: str) -> tuple[pa.Array, np.ndarray]:
+    """Return the path of each id, empty where there is none, and which ids the tree lacks."""
+    paths = tree.paths(ids, separator)
+    some = pc.not_equal(pc.utf8_trim_whitespace(ids), "")
+    unknown = pc.and_(paths.is_null(), some).to_numpy(zero_copy_only=False)
+    return pc.fill_null(paths, ""), unknown
 
 
 def category_paths(

@@ -12,6 +12,7 @@ from configs.settings import Settings
 
 TITLE = {"title": {"pattern": "^t: (.*)$"}}
 TAG = {"tag": {"pattern": "^g: (.*)$", "repeated": True}}
+TREE = {"files": "t.csv"}
 RECORDS = {"format": "records", "records": {"begin": "^#", "fields": {**TITLE, **TAG}}}
 
 
@@ -60,6 +61,20 @@ def test_titles_and_categories_may_come_from_headers_fields_and_joins() -> None:
             by("c", lists="path"),
             ["categories.lists: path", "['c'] are texts"],
         ),
+        ({}, {"tree": TREE}, ["tree is for source: columns", "source: file_name"]),
+        ({}, by("a", "b", tree=TREE), ["one column, that of the ids", "columns: ['a', 'b']"]),
+        (
+            {"format": "jsonl"},
+            by("a", lists="path", tree=TREE),
+            ["lists: path", "the id of one", "leave lists out"],
+        ),
+        ({}, by("a", tree={}), ["categories.tree.files", "it must be set"]),
+        ({}, by("a", tree="t.csv"), ["categories.tree", "'t.csv'"]),
+        ({}, by("a", tree={**TREE, "id": ""}), ["categories.tree.id"]),
+        ({}, by("a", tree={**TREE, "key": "a"}), ["tree.key: unknown key", "files, id, name"]),
+        ({}, by("a", tree={**TREE, "parent": "id"}), ["another column", "parent: id, id: id"]),
+        ({}, by("a", tree={**TREE, "parent": "name"}), ["another column", "name: name"]),
+        ({}, by("a", tree={**TREE, "roots": [0]}), ["tree.roots.0", "put it in quotes"]),
         ({}, {"replace": [{"find": "("}]}, ["categories.replace", "'('"]),
         ({}, {"replace": [{"find": "a"}]}, ["replace", "source: columns"]),
         ({"joins": [{"files": "a.csv", "by": "x", "columns": []}]}, {}, ["joins.0.columns"]),
