@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import posixpath
@@ -21,6 +22,7 @@ from pipelines.category_files import find_category_files, first_records, read_ca
 from pipelines.rejects import most_frequent
 from pipelines.suggest.roles import Roles, roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
+from pipelines.suggest.trees import FoundTree, parent_table, tree_of
 from pipelines.unpacking import plain_name
 from transforms.categories import category_of_file, level_name
 from transforms.csv_records import RejectedRow
@@ -48,9 +50,8 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     """
     if storage.exists(out):
         raise UsageError(f"--out {out}: is there already; name another file, or remove it")
-    files = _catalogue_files(input_root)
-    sample = sample_of(files)
-    document = _document(input_root, files, sample)
+    files, sample, tree = _look(input_root)
+    document = _document(input_root, files, sample, tree)
     settings = parse_settings(document, out)
     trial = _try(input_root, settings)
     storage.make_folder(posixpath.dirname(out) or ".", "--out")
@@ -59,16 +60,30 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     return {"input": input_root, "files": len(files), **figures, "config": out}
 
 
-def _catalogue_files(root: str) -> list[storage.FileInfo]:
-    """Return the files that have the ending of most of them, but for what is no catalogue."""
+def _look(root: str) -> tuple[list[storage.FileInfo], Sample, FoundTree | None]:
+    """Return the files of the catalogue, some records, and the tree whose ids these hold, if so."""
     found = [file for file in storage.list_files(root) if _may_be_one(file.relative)]
     if not found:
         raise UsageError(f"--input {root}: no file there; name the folder of the category files")
+    if (table := parent_table(found)) is not None:
+        files = _most_alike([file for file in found if file != table.file])
+        # a table of products may name parents too, of variants: but it is the largest
+        if sum(file.size for file in files) > table.file.size:
+            with contextlib.suppress(UsageError):  # what is there beside it is no catalogue
+                sample = sample_of(files)
+                if (tree := tree_of(root, table, sample)) is not None:
+                    return files, sample, tree
+    files = _most_alike(found)
+    return files, sample_of(files), None
+
+
+def _most_alike(found: Sequence[storage.FileInfo]) -> list[storage.FileInfo]:
+    """Return the files that have the ending of most bytes."""
     sizes: Counter[str] = Counter()
     for file in found:
         sizes[_ending(file.relative)] += file.size
-    most = sizes.most_common(1)[0][0]
-    return [file for file in found if _ending(file.relative) == most]
+    most = sizes.most_common(1)
+    return [file for file in found if _ending(file.relative) == most[0][0]]
 
 
 def _may_be_one(name: str) -> bool:
@@ -83,8 +98,11 @@ def _ending(name: str) -> str:
     return os.path.splitext(stem)[1] + packed
 
 
-def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> dict[str, Any]:
-    roles = roles_of(sample.columns)
+def _document(
+    root: str, files: Sequence[storage.FileInfo], sample: Sample, tree: FoundTree | None
+) -> dict[str, Any]:
+    of_tree = (tree.column,) if tree else ()
+    roles = roles_of({k: v for k, v in sample.columns.items() if k not in of_tree})
     if roles is None:
         raise UsageError(
             f"--input {root}: none of the columns {list(sample.columns)} looks like a title; "
@@ -92,7 +110,10 @@ def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> d
         )
     source = {"files": f"**/*{_ending(files[0].relative)}", **sample.source}
     source["columns"] = {"title": [roles.title]}
-    categories, values = _categories(files, sample, roles)
+    if tree:
+        categories, values = tree.section, tree.paths(sample.columns[tree.column])
+    else:
+        categories, values = _categories(files, sample, roles)
     document: dict[str, Any] = {"name": _name(root), "source": source, "categories": categories}
     if levels := _levels(values, categories["separator"]):
         categories["levels"] = levels
@@ -190,11 +211,12 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
     spread = range(0, len(labels), max(1, len(labels) // _SHOWN))
     reasons = Counter(bad.reason for bad in trial.rejects)
     of_files = {"file_name": "the file's name", "folders": "the folder"}
+    in_tree = f" in {rules.tree.files}" if rules.tree else ""
     return {
         "format": document["source"].get("format", "table"),
         "encoding": settings.source.encoding,
         "title": settings.source.columns.title[0],
-        "category": of_files.get(rules.source) or " + ".join(rules.columns),
+        "category": of_files.get(rules.source) or " + ".join(rules.columns) + in_tree,
         "records_tried": len(trial.titles) + len(trial.rejects),
         "rejected": len(trial.rejects),
         **({"most_often_because": most_frequent(reasons)} if reasons else {}),

@@ -19,7 +19,10 @@ _IDS = """
     id sku productid itemid asin ean gtin upc artikelnummer artikelnr artnr offerid code codigo
     reference ref код артикул 商品id 商品编号 品番 상품번호
 """
+# What stands in the name of the column in which a category has that above it.
+_PARENTS = "parent oberkategorie eltern padre genitore ouder rodzic överordnad родител 父"
 
 TITLES = tuple(_TITLES.split())
 CATEGORIES = tuple(_CATEGORIES.split())
 IDS = tuple(_IDS.split())
+PARENTS = tuple(_PARENTS.split())

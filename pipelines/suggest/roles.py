@@ -52,7 +52,7 @@ def roles_of(columns: Mapping[str, Sequence[Any]]) -> Roles | None:
 def _best(columns: Mapping[str, Sequence[Any]], names: Sequence[str], like: Any) -> str | None:
     """Return the column whose name and values fit best, if any fits."""
     scores = {
-        name: fit + _by_name(name, names)
+        name: fit + by_name(name, names)
         for name, values in columns.items()
         if (fit := like(values))
     }
@@ -64,7 +64,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.casefold())
 
 
-def _by_name(name: str, names: Sequence[str]) -> float:
+def by_name(name: str, names: Sequence[str]) -> float:
     """Return 2 to 3 for one of the names, the first most; 1 to 1.5 for what has one in it.
 
     What stands before a colon or a point may be left out: `g:title`, `product.name`.
@@ -127,7 +127,7 @@ def _like_an_id(values: Sequence[Any]) -> float:
 def _category_columns(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     """Return the column of the category, or those that are its parts, from the top down."""
     fits = {name: values for name, values in columns.items() if _like_a_category(values)}
-    named = {name: values for name, values in fits.items() if _by_name(name, CATEGORIES) >= 1}
+    named = {name: values for name, values in fits.items() if by_name(name, CATEGORIES) >= 1}
     best = _best(named, CATEGORIES, _like_a_category)
     if best is None:
         return []

@@ -1,0 +1,159 @@
+"""Find among files a table that is a tree of categories, and the column that holds its ids."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from configs.categories import CategorySettings
+from configs.errors import UsageError
+from configs.source import SourceSettings
+from pipelines import storage
+from pipelines.category_tree import find_tree_files, load_tree
+from pipelines.suggest.names import CATEGORIES, PARENTS, TITLES
+from pipelines.suggest.roles import by_name, plain
+from pipelines.suggest.samples import Sample
+from pipelines.suggest.text_form import encoding_of, layout_of
+from pipelines.unpacking import open_unpacked, plain_name
+from transforms.category_trees import CategoryTree, find_ids
+
+_MOST_FILES = 30
+_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
+_START_BYTES = 1 << 17
+_SEPARATORS = (">", "|", "::")
+_LABEL_SEPARATORS = (None, "|", ";", ",")
+_KNOWN = 0.9  # this share of the values of a column are ids of the tree, at least
+_UNLIKE = 0.9  # this share of the ids of a table stands once, at least
+_ABOVE = 0.5  # and this one of the parents that the table's beginning names
+_Columns = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class ParentTable:
+    """A file of which a column seems to name parents: the headers of that, the ids, the names."""
+
+    file: storage.FileInfo
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FoundTree:
+    """A tree and the column of the records that holds its ids, as the section `categories`."""
+
+    section: dict[str, Any]
+    tree: CategoryTree
+
+    @property
+    def column(self) -> str:
+        name: str = self.section["columns"][0]
+        return name
+
+    def paths(self, values: Sequence[Any]) -> list[str]:
+        """Return the paths of the ids in a column."""
+        ids = [*_ids(values, self.section.get("label_separator"))]
+        found = self.tree.paths(pa.array(ids, pa.string()), self.section["separator"])
+        return [path for path in found.to_pylist() if path]
+
+
+def parent_table(files: Sequence[storage.FileInfo]) -> ParentTable | None:
+    """Return the first of a few texts whose header and beginning are those of a tree, if one is."""
+    texts = [file for file in files if plain_name(file.relative).lower().endswith(_ENDINGS)]
+    for file in texts if len(texts) <= _MOST_FILES else ():
+        with contextlib.suppress(UsageError):
+            columns = _tree_columns(_beginning(file))
+            if columns and file.relative == glob.escape(file.relative):
+                return ParentTable(file, columns)
+    return None
+
+
+def tree_of(root: str, table: ParentTable, sample: Sample) -> FoundTree | None:
+    """Return the tree that a table is, where a column of the sample is of its ids.
+
+    It is read as preprocessing will read it. None for a table that would be refused.
+    """
+    written = ("delimiter", "encoding", "quoting")
+    source = SourceSettings(**{key: sample.source[key] for key in written if key in sample.source})
+    where = {"files": table.file.relative, **table.columns}
+    for separator in _SEPARATORS:
+        section = {"source": "columns", "columns": ["id"], "separator": separator, "tree": where}
+        settings = CategorySettings.model_validate(section)
+        try:
+            files, _ = find_tree_files(root, settings, source)
+        except UsageError:  # a name may hold the separator: another may do
+            continue
+        tree = load_tree(files, settings, source)
+        assert tree is not None
+        return _used(section, tree, sample.columns)
+    return None
+
+
+def _used(
+    section: dict[str, Any], tree: CategoryTree, columns: Mapping[str, Sequence[Any]]
+) -> FoundTree | None:
+    """Return the tree with the column, called like a category, that has its ids."""
+    named = [name for name in columns if _may_be_category(name)]
+    for name in sorted(named, key=lambda name: -by_name(name, CATEGORIES)):
+        for mark in _LABEL_SEPARATORS:
+            ids = [*_ids(columns[name], mark)]
+            known = find_ids(pa.array(ids, pa.string()), tree.ids) >= 0
+            if len(set(ids)) > 1 and known.mean() >= _KNOWN:
+                several = {"label_separator": mark} if mark else {}
+                return FoundTree({**section, "columns": [name], **several}, tree)
+    return None
+
+
+def _may_be_category(name: str) -> bool:
+    return by_name(name, CATEGORIES) >= 1 or plain(name).startswith("cat")
+
+
+def _ids(values: Sequence[Any], mark: str | None) -> Iterator[str]:
+    for value in values:
+        for text in value if isinstance(value, list) else [value or ""]:
+            yield from (t.strip() for t in (text.split(mark) if mark else [text]) if t.strip())
+
+
+def _beginning(file: storage.FileInfo) -> _Columns:
+    """Return the columns of what the file begins with by their headers, if it is such a table."""
+    with open_unpacked(file.path) as raw:
+        start = raw.read(_START_BYTES)
+    text = start.decode(encoding_of([start]), "replace").removeprefix("\ufeff")
+    if "\0" in text or not _names_parent(text.partition("\n")[0]):
+        return {}
+    if len(start) == _START_BYTES:  # the last line was cut
+        text = text[: text.rfind("\n") + 1] or text
+    layout = layout_of(text)
+    if len(layout.rows[0]) != layout.width:
+        return {}
+    names, *rows = ([each.strip() for each in row] for row in layout.rows)
+    whole = [row for row in rows if len(row) == layout.width]
+    return dict(zip(names, zip(*whole, strict=True), strict=True)) if whole else {}
+
+
+def _tree_columns(columns: _Columns) -> dict[str, str] | None:
+    """Return which columns are the id, the parent and the name of a tree; None where none are."""
+    for parent in filter(_names_parent, columns):
+        others = {name: values for name, values in columns.items() if name != parent}
+        above = pa.array(sorted({text for text in columns[parent] if text}), pa.string())
+        shares = {
+            name: (find_ids(above, pa.array(values)) >= 0).mean()
+            for name, values in others.items()
+            if len(above) and len(set(values)) >= _UNLIKE * len(values)
+        }
+        best = max(shares, key=lambda name: shares[name], default=None)
+        if best is not None and shares[best] >= _ABOVE:
+            names = {name: values for name, values in others.items() if name != best} or others
+            return {"id": best, "parent": parent, "name": max(names, key=_like_a_name)}
+    return None
+
+
+def _names_parent(header: str) -> bool:
+    return any(word in plain(header) for word in PARENTS)
+
+
+def _like_a_name(name: str) -> float:
+    return max(by_name(name, TITLES), by_name(name, CATEGORIES))
