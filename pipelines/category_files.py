@@ -54,13 +54,13 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     joins, joined = find_join_files(root, settings.source)
     tree, of_tree = find_tree_files(root, rules, settings.source)
     beside = [*joined, *of_tree]
+    of_tables = [file.digest for table in (*joins, tree) for file in table]
     tables = {info.path for info in beside}
     found = [f for f in storage.list_files(root, settings.source.files) if f.path not in tables]
     if not found:
         raise UsageError(f"--input {root}: {_why_none(root, settings.source.files, tables)}")
     every = [*found, *beside]
-    digests = storage.content_digests(every)
-    of_tables_too = "".join(digests[len(found) :])
+    digests = [*storage.content_digests(found), *of_tables]
     files = [
         CategoryFile(
             number,
@@ -68,7 +68,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             info.relative,
             _category(info.relative, rules),
             joins,
-            digests[number] + of_tables_too,
+            "".join([digests[number], *of_tables]),
             tree,
         )
         for number, info in enumerate(found)
