@@ -12,7 +12,7 @@ from configs.categories import CategorySettings
 from configs.columns import ColumnFeature
 from configs.errors import UsageError
 from configs.settings import Settings, SourceSettings
-from pipelines import storage
+from pipelines import fingerprints, listing, storage
 from pipelines.blocks import Block, MissingColumn
 from pipelines.joins import JoinFile, find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
@@ -49,12 +49,12 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     """
     joins, joined = find_join_files(root, settings.source)
     of_joins = {info.path for info in joined}
-    found = [f for f in storage.list_files(root, settings.source.files) if f.path not in of_joins]
+    found = [f for f in listing.list_files(root, settings.source.files) if f.path not in of_joins]
     if not found:
         raise UsageError(f"--input {root}: {_why_none(root, settings.source.files)}")
     rules = settings.categories
     every = [*found, *joined]
-    digests = storage.content_digests(every)
+    digests = fingerprints.content_digests(every)
     of_joins_too = "".join(digests[len(found) :])
     files = [
         CategoryFile(
@@ -74,25 +74,25 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             "source.files so that it is left out, or categories.source to what says it: "
             "file_name, folders, path or columns"
         )
-    return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
+    return files, fingerprints.content_fingerprint(every, digests), sum(info.size for info in every)
 
 
 def _why_none(root: str, pattern: str) -> str:
     """Say what is wrong with an input in which no file was found, and what to do."""
     mend = "name the folder of the category files, or set source.files"
-    if there := storage.list_files(root):
+    if there := listing.list_files(root):
         return f"no file matches {pattern!r}; {_first_of(there)}; {mend}"
     if storage.exists(root):
         return f"no file matches {pattern!r}, the folder is empty; {mend}"
-    folder = storage.folder_before_glob(root)
+    folder = listing.folder_before_glob(root)
     if folder is None:
         return "no file or folder of that name; name the folder of the category files"
-    there = storage.list_files(folder, "*")
+    there = listing.list_files(folder, "*")
     instead = _first_of(there) if there else f"no file lies in the folder {folder}"
     return f"no file matches this glob; {instead}; correct the glob, or name the folder"
 
 
-def _first_of(there: Sequence[storage.FileInfo]) -> str:
+def _first_of(there: Sequence[listing.FileInfo]) -> str:
     more = f" and {len(there) - 1} more" if len(there) > 1 else ""
     return f"what is there is {there[0].relative}{more}"
 

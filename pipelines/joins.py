@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from configs.errors import UsageError
 from configs.source import JoinSettings, SourceSettings
-from pipelines import storage
+from pipelines import listing
 from pipelines.blocks import Block, MissingColumn
 from pipelines.tables import TableFormat, read_blocks
 from transforms.csv_records import RejectedRow
@@ -40,13 +40,13 @@ class JoinTable:
 
 def find_join_files(
     root: str, source: SourceSettings
-) -> tuple[tuple[tuple[JoinFile, ...], ...], list[storage.FileInfo]]:
+) -> tuple[tuple[tuple[JoinFile, ...], ...], list[listing.FileInfo]]:
     """Return the files of each join in order, and all of them; every table is read once.
 
     Raises `UsageError` where there is none, a column is missing, a row cannot be read or a key
     stands twice.
     """
-    found = [storage.list_files(root, join.files) for join in source.joins]
+    found = [listing.list_files(root, join.files) for join in source.joins]
     tables = []
     for join, infos in zip(source.joins, found, strict=True):
         if not infos:

@@ -16,7 +16,7 @@ import yaml
 from configs.errors import UsageError
 from configs.loading import parse_settings
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
 from pipelines.rejects import most_frequent
 from pipelines.suggest.roles import Roles, roles_of
@@ -59,9 +59,9 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     return {"input": input_root, "files": len(files), **figures, "config": out}
 
 
-def _catalogue_files(root: str) -> list[storage.FileInfo]:
+def _catalogue_files(root: str) -> list[listing.FileInfo]:
     """Return the files that have the ending of most of them, but for what is no catalogue."""
-    found = [file for file in storage.list_files(root) if _may_be_one(file.relative)]
+    found = [file for file in listing.list_files(root) if _may_be_one(file.relative)]
     if not found:
         raise UsageError(f"--input {root}: no file there; name the folder of the category files")
     sizes: Counter[str] = Counter()
@@ -83,7 +83,7 @@ def _ending(name: str) -> str:
     return os.path.splitext(stem)[1] + packed
 
 
-def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> dict[str, Any]:
+def _document(root: str, files: Sequence[listing.FileInfo], sample: Sample) -> dict[str, Any]:
     roles = roles_of(sample.columns)
     if roles is None:
         raise UsageError(
@@ -105,7 +105,7 @@ def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> d
 
 
 def _categories(
-    files: Sequence[storage.FileInfo], sample: Sample, roles: Roles
+    files: Sequence[listing.FileInfo], sample: Sample, roles: Roles
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the section `categories`, and the categories of the sample."""
     if roles.categories:
@@ -204,7 +204,7 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
     }
 
 
-def _as_yaml(document: dict[str, Any], files: Sequence[storage.FileInfo]) -> str:
+def _as_yaml(document: dict[str, Any], files: Sequence[listing.FileInfo]) -> str:
     head = (
         f"# Suggested by `aisle suggest-config` from {len(files)} files; look at each line.\n"
         "# Every key that may stand here is declared, with its default, in configs/settings.py;\n"
