@@ -64,8 +64,8 @@ class DumpFile:
 
 def find_dump_files(
     dump: str, settings: DumpSettings, features: Mapping[str, ColumnFeature] | None = None
-) -> tuple[list[DumpFile], str]:
-    """Return the files of a dump, in path order, and their fingerprint.
+) -> list[DumpFile]:
+    """Return the files of a dump, in path order.
 
     `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
     title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it.
@@ -81,7 +81,14 @@ def find_dump_files(
         _check_columns(file, settings, features or {})
     if not any(info.size for info in found):
         raise UsageError(f"--dump {dump}: empty, not even a header; was it written to the end?")
-    return files, fingerprints.content_fingerprint(found)
+    return files
+
+
+def dump_fingerprint(files: Sequence[DumpFile]) -> str:
+    """Return 32 hexadecimal digits over the files of a dump, each read to its end."""
+    return fingerprints.content_fingerprint(
+        [listing.FileInfo(file.path, file.relative, file.size) for file in files]
+    )
 
 
 def _parts_of(dump: str) -> list[listing.FileInfo]:

@@ -24,7 +24,7 @@ from configs.settings import Settings
 from pipelines import listing, storage
 from pipelines.batch_predict import batch_predict
 from pipelines.champion import Champion, read_reign, require_champion
-from pipelines.dumps import find_dump_files
+from pipelines.dumps import dump_fingerprint, find_dump_files
 from pipelines.predict_parts import load_classifier
 from pipelines.promotion import changed_labels, objections
 from pipelines.run_files import read_description, read_metrics
@@ -168,7 +168,7 @@ def _changed_labels(
     dump = settings.promotion.reference_dump
     if dump is None:
         return None
-    _, content = find_dump_files(dump, settings.dump)
+    content = dump_fingerprint(find_dump_files(dump, settings.dump))
     tables = []
     for run, name in (
         (RunArtifacts(artifacts.prefix, champion.run_id), champion.model),

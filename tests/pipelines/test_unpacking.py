@@ -151,7 +151,7 @@ def test_dumps_may_be_compressed_and_a_damaged_one_is_refused_before_any_work(
     packed = PACKERS[ending]("\n".join(["id,title", *lines, ""]).encode())
     dump = tmp_path / f"dump.CSV.{ending.upper()}"
     dump.write_bytes(packed)
-    (file,), _ = find_dump_files(str(dump), DumpSettings())
+    (file,) = find_dump_files(str(dump), DumpSettings())
     read_back = [
         f"{key},{title}"
         for batch, rejects in read_dump_file(file, DumpSettings())
