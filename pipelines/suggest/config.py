@@ -18,7 +18,7 @@ from configs.loading import parse_settings
 from configs.settings import Settings
 from pipelines import listing, storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
-from pipelines.rejects import most_frequent
+from pipelines.rejects import MOST_OFTEN, most_frequent
 from pipelines.suggest.roles import Roles, roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
 from pipelines.unpacking import plain_name
@@ -197,7 +197,7 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
         "category": of_files.get(rules.source) or " + ".join(rules.columns),
         "records_tried": len(trial.titles) + len(trial.rejects),
         "rejected": len(trial.rejects),
-        **({"most_often_because": most_frequent(reasons)} if reasons else {}),
+        **({MOST_OFTEN: most_frequent(reasons)} if reasons else {}),
         "main_classes_in_these": len(names - {None}),
         "categories_in_these": len(set(labels)),
         "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],
