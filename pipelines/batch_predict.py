@@ -15,10 +15,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from configs.artifacts import RunArtifacts
 from configs.columns import ColumnFeatures, read_columns
+from configs.dump import DumpSettings
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.rules import RuleBook, load_rules
-from configs.settings import DumpSettings, Settings
+from configs.settings import Settings
 from pipelines import storage
 from pipelines.dumps import DumpFile, dump_fingerprint, find_dump_files
 from pipelines.exports import require_export

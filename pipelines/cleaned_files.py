@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 
 from configs.columns import ColumnFeature
+from configs.features import TextSettings
 from configs.loading import fingerprint
-from configs.settings import CategorySettings, Settings, SourceSettings, TextSettings
+from configs.settings import CategorySettings, Settings, SourceSettings
 from pipelines import listing, storage
 from pipelines.category_files import CategoryFile, empty_titles, read_category_file
 from pipelines.rejects import REJECTED, rejects_batch

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.columns import ColumnFeature, DenseColumn, headers_of
+from configs.dump import DumpSettings
 from configs.errors import UsageError
-from configs.settings import DumpSettings
 from pipelines import fingerprints, listing
 from pipelines.blocks import Block, MissingColumn
 from pipelines.json_lines import is_json_lines

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from configs.errors import UsageError
-from configs.settings import TokenSettings
+from configs.features import TokenSettings
 from pipelines import fingerprints, listing, storage
 from transforms.tokens import RESERVED_IDS, counts_of, most_frequent
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
+from configs.features import NgramSettings
 from configs.models import BagOfNgramsSettings, FitSettings, VectorFile, WordSettings
-from configs.settings import NgramSettings
 from pipelines import fingerprints, listing
 from pipelines.progress import counting
 from trainer.transform import load_transform

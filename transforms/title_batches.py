@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.settings import SplitSettings, TextSettings, TokenSettings
+from configs.features import TextSettings, TokenSettings
+from configs.preprocess import SplitSettings
 from transforms.titles import CLEANED, further_columns, of_training
 
 READ = pa.schema(

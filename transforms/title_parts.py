@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.settings import SplitSettings
+from configs.preprocess import SplitSettings
 from transforms.example_bytes import unpack_int64
 from transforms.seen_ngrams import merge_seen, seen_in
 from transforms.title_counts import count_titles

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.settings import SplitSettings
+from configs.preprocess import SplitSettings
 from transforms.categories import NO_LABEL, Taxonomy
 from transforms.labels import split_labels
 from transforms.text_keys import KEY_BITS

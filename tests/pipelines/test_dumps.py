@@ -13,8 +13,8 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from configs.columns import CategoricalColumn, DenseColumn
+from configs.dump import DumpSettings
 from configs.errors import UsageError
-from configs.settings import DumpSettings
 from pipelines.dumps import (
     NO_ID,
     NO_TITLE,

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from configs.dump import DumpSettings
 from configs.errors import UsageError
-from configs.settings import DumpSettings, Settings
+from configs.settings import Settings
 from pipelines.category_files import find_category_files, read_category_file
 from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.unpacking import plain_name
