@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines import progress
 from pipelines.progress import LogCounter, counting
+
+
+@pytest.fixture(autouse=True)
+def _as_users_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`conftest` has tests say nothing, however slow the machine is."""
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 30)
 
 
 class Clock:
