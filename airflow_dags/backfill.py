@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_dags.commands import only_small, run_aisle
 from airflow_dags.deployment import places, schedule
 from airflow_dags.options import CHAMPION, of_every_dag, shared_params
-from pipelines import storage
+from pipelines import listing
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _params() -> dict[str, Any]:
 def backfill() -> None:
     @task
     def plan(params: dict[str, Any]) -> list[dict[str, Any]]:
-        if not storage.list_files(params["products"]):
+        if not listing.list_files(params["products"]):
             raise AirflowSkipException(f"products {params['products']}: nothing there to label")
         champion = run_aisle("champion", config=params["config"])
         figures = run_aisle(

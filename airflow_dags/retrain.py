@@ -70,7 +70,7 @@ def retrain() -> None:
         """Stop before any worker starts where the config or the input is missing."""
         from configs.errors import UsageError
         from configs.loading import load_settings
-        from pipelines.storage import list_files
+        from pipelines.listing import list_files
 
         try:
             load_settings(params["config"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aisle import __version__
 from aisle.champion_arguments import AddOptions, champion_commands
+from aisle.label_arguments import STORE_HELP, label_commands
 from configs.artifacts import PREFIX_VARIABLE, default_prefix
 
 _CONFIG = "configs/amazon_ads.yaml"
@@ -151,46 +152,11 @@ def _predict(command: argparse.ArgumentParser) -> None:
     _modelled(command)
 
 
-def _write_labels(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--dump-id", required=True, help="the predictions to write")
-    command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
-    _stage(command)
-
-
-def _store(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
-    _stage(command)
-
-
-def _diff(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--dump-id", required=True, help="the predictions to look at")
-    command.add_argument("--output", help="folder of diff.html and diff.json (default: diffs/<id>)")
-    _store(command)
-
-
-def _labels(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--product", required=True, help="the id of a product")
-    command.add_argument("--label", help="set this label for it, as a person does")
-    command.add_argument("--person", help="who sets it")
-    _store(command)
-
-
-def _undo(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--write", required=True, help="the write_id that write-labels told")
-    _store(command)
-
-
-def _dead_letters(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--write", help="only those of this write_id")
-    command.add_argument("--replay", action="store_true", help="bring them to the sink again")
-    _store(command)
-
-
 def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--input", required=True, help="folder or glob of the category files")
     command.add_argument("--dump", help="a product dump to label as well")
     command.add_argument("--dump-id", help="its name (default: dump)")
-    command.add_argument("--store", help="a database or a sink, by URL (default: store.url)")
+    command.add_argument("--store", help=STORE_HELP)
     _stage(command)
 
 
@@ -246,36 +212,7 @@ _COMMANDS: dict[str, tuple[str, str, AddOptions]] = {
         ),
         _predict,
     ),
-    "write-labels": (
-        "write predictions into the label store",
-        f"aisle write-labels --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
-        _write_labels,
-    ),
-    "diff": (
-        "show what write-labels would change, as HTML and JSON, and whether the gate lets it",
-        f"aisle diff --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
-        _diff,
-    ),
-    "gate": (
-        "end with status 2 where the gate does not let write-labels change what it would",
-        f"aisle gate --config {_CONFIG} --prefix out --run-id monday --dump-id 2026-11-21",
-        _diff,
-    ),
-    "labels": (
-        "tell the story of a product's label, or set it as a person",
-        f"aisle labels --config {_CONFIG} --prefix out --product 4711",
-        _labels,
-    ),
-    "undo": (
-        "put back what a write changed, where nothing newer came since",
-        f"aisle undo --config {_CONFIG} --prefix out --write 0f1e2d3c4b5a6978",
-        _undo,
-    ),
-    "dead-letters": (
-        "show what a sink refused, or bring it there again",
-        f"aisle dead-letters --config {_CONFIG} --prefix out --replay",
-        _dead_letters,
-    ),
+    **label_commands(_CONFIG, _stage),
     **champion_commands(_CONFIG, _stage),
     "run": (
         "the chain: preprocess, train, evaluate, and with --dump predict and write-labels",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from configs.settings import Settings
 from configs.stores import StoreSettings
 
 Figures = dict[str, Any]
+_SHOWN_CHARACTERS = 200
 
 
 def write_labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
@@ -73,12 +75,33 @@ def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifact
 
     if bool(given.label) != bool(given.person):
         raise UsageError("--label and --person belong together: what is set, and who sets it")
+    place = _place(given, settings, artifacts)
+    closest = _closest_if_new(given.label, *place) if given.label else None
     open_it = open_ledger if given.label else read_ledger
-    with open_it(*_place(given, settings, artifacts)) as ledger:
+    with open_it(*place) as ledger:
         if given.label:
             write_id = set_label(ledger, given.product, given.label, given.person)
             _feed(ledger, write_id)
+            if closest is not None:
+                _warn_of_new(given.label, closest, write_id)
         return story_of(ledger, given.product)
+
+
+def _closest_if_new(label: str, url: Any, store: StoreSettings) -> list[str] | None:
+    from pipelines.sinks.doors import read_ledger_or_none
+    from pipelines.sinks.known_labels import closest_of_unknown
+
+    with read_ledger_or_none(url, store) as ledger:
+        return closest_of_unknown(ledger, label)
+
+
+def _warn_of_new(label: str, closest: list[str], write_id: str) -> None:
+    """Say that a label is new: a person may open a shelf, or have mistyped the name of one."""
+    like = f"like it are {', '.join(map(repr, closest))}" if closest else "none is like it"
+    sys.stderr.write(
+        f"aisle labels: {label[:_SHOWN_CHARACTERS]!r} is set, but no other product has this label "
+        f"({like}); if it is mistyped, take it back with aisle undo --write {write_id}\n"
+    )
 
 
 def undo(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.stage_clock import CUT, FILES, FIXED
-from configs.settings import PreprocessSettings
+from configs.preprocess import PreprocessSettings
 
 HOUR = 3600
 ENGINE = "the engine, beyond FnApiRunner"

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from configs.features import TokenSettings
 from configs.loading import load_settings
-from configs.settings import TokenSettings
 from transforms.text import tokenize
 
 TITLE, LABEL = "title", "label"

@@ -57,7 +57,7 @@ PREPROCESS = {
     ],
 }
 PREDICT = {
-    FILES: ["pipelines.dumps:find_dump_files"],
+    FILES: ["pipelines.dumps:find_dump_files", "pipelines.dumps:dump_fingerprint"],
     BUILD: ["pipelines.batch_predict:build"],
     "read and parse": ["pipelines.dumps:read_dump_file"],
     "hash the ids, cut": ["pipelines.predict_parts:CutById.work"],

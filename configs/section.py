@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
+_MOST_SHARDS = 100_000
+Shards = Annotated[int, Field(ge=1, le=_MOST_SHARDS)]
 Positive = Annotated[float, Field(gt=0.0)]
 NamedLevel = Literal["main", "sub", "subsub", "bottom"]
 Level = Literal["main", "sub", "subsub", "bottom", "full"]
@@ -16,6 +18,12 @@ class Section(BaseModel):
     """A frozen part of the settings; a key that is not declared is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def enough_shards(size: int, least: int, at_most: int) -> int:
+    """Return `least`, doubled until a shard comes from `at_most` bytes of so many, or fewer."""
+    wanted = -(-size // (least * at_most))
+    return min(least << max(0, wanted - 1).bit_length(), _MOST_SHARDS)
 
 
 def check_encoding(name: str) -> str:

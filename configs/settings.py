@@ -1,185 +1,30 @@
 """The settings of a catalogue: typed, frozen, validated at load; one YAML file holds them all.
 
-Every section is a frozen pydantic model that refuses unknown keys. A transform or a trainer gets
-what it needs from a section by keyword, never the whole `Settings`.
+Every section is a frozen pydantic model that refuses unknown keys; it is declared here or in the
+file that it is imported from. A transform or a trainer gets what it needs from a section by
+keyword, never the whole `Settings`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from configs.baselines import BaselineSettings
-from configs.categories import CategorySettings, Replacement, check_patterns
-from configs.columns import ColumnFeatures, check_outputs, check_taken, headers_of
+from configs.categories import CategorySettings
+from configs.columns import check_taken, headers_of
+from configs.dump import DumpSettings
+from configs.features import FeatureSettings, TextSettings
 from configs.models import FitSettings, ModelSettings
+from configs.preprocess import ObjectiveSettings, PreprocessSettings, SplitSettings
 from configs.runners import RunnerSettings
 from configs.schedule import PromotionSettings, ScheduleSettings
-from configs.section import (
-    Count,
-    Delimiter,
-    Encoding,
-    Level,
-    Pattern,
-    Section,
-    Share,
-)
-from configs.source import Quoting, SourceSettings, check_items
+from configs.section import Count, Section
+from configs.source import SourceSettings
 from configs.stores import StoreSettings
 from configs.training import TrainingSettings
 from configs.tuning import TuningSettings, check_tuning
-
-_CHARACTER_SIZES, _SMALL_INPUT = (3, 4, 5), 8 << 20
-_LEAST_SHARDS, _MOST_SHARDS = 32, 100_000
-_SHARD_BYTES = 10 << 20  # of input; a step holds a few times fifty that of each shard in work
-_RECORD_BYTES = 100
-_LEAST_DUMP_SHARDS, _DUMP_SHARD_BYTES = 8, 40 << 20  # some 400,000 products in memory at once
-
-
-def _shards(size: int, least: int, at_most: int) -> int:
-    """Return `least`, doubled until a shard comes from `at_most` bytes of so many, or fewer."""
-    wanted = -(-size // (least * at_most))
-    return min(least << max(0, wanted - 1).bit_length(), _MOST_SHARDS)
-
-
-class TextSettings(Section):
-    """Cleaning: lower case, then `replace` (RE2 patterns), trim, single letters, spaces.
-
-    `normalize`: before all that each character is written in one form, where Unicode has several: a
-    letter and its accent, wide and narrow ones of Chinese and Japanese, joined or bold letters.
-    """
-
-    normalize: bool = True
-    lower_case: bool = True
-    replace: list[Replacement] = Field(
-        default_factory=lambda: [
-            Replacement(find=r"[|/]", replace=" "),
-            Replacement(find=" - ", replace=", "),
-            Replacement(find="-", replace=" "),
-            Replacement(find='"', replace=""),
-        ]
-    )
-    drop_single_letters: bool = True
-
-    @field_validator("replace")
-    @classmethod
-    def _patterns_compile(cls, value: list[Replacement]) -> list[Replacement]:
-        return check_patterns(value)
-
-
-class TokenSettings(Section):
-    """Token ids: 0 pads, 1 is any token outside the vocabulary, the rest by falling frequency.
-
-    Before the text is split at white space, what matches the RE2 pattern `strip` is removed
-    (apostrophes, and what is not seen: soft hyphens, joiners, marks of direction), and what matches
-    `separate` becomes a space: whatever is no letter, digit or mark in any script.
-
-    `vocabulary` is a file with a token a line, as an earlier run has it in
-    `transform_fn/transform_fn/assets/tokens`: its tokens keep their ids, whatever is frequent now.
-    """
-
-    vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
-    vocabulary: Annotated[str, Field(min_length=1)] | None = None
-    length: Count = 31
-    strip: Pattern = "['\u2019`\u00ad\u200c-\u200f\u2060\ufeff]"
-    separate: Pattern = r"[^\pL\pN\pM ]+"
-
-
-class NgramSettings(Section):
-    """Hashed word n-grams of `sizes` in `buckets` buckets, one id per n-gram, repeats kept.
-
-    `character_sizes` adds those of the characters of each word, its edges among them; none: 3 to 5
-    for an input of up to 8 MiB, and no size for a larger one.
-    """
-
-    sizes: list[Annotated[int, Field(ge=1, le=5)]] = Field(default=[1, 2], min_length=1)
-    character_sizes: list[Annotated[int, Field(ge=2, le=8)]] | None = None
-    buckets: Annotated[int, Field(ge=2, le=1 << 26)] = 16_777_216
-
-    def of_input(self, size: int) -> NgramSettings:
-        """Return the settings for an input of so many bytes, with nothing left open."""
-        if self.character_sizes is not None:
-            return self
-        chosen = _CHARACTER_SIZES if size <= _SMALL_INPUT else ()
-        return self.model_copy(update={"character_sizes": list(chosen)})
-
-
-class FeatureSettings(Section):
-    """What the models see of a title, and of further columns of its first record."""
-
-    tokens: TokenSettings = TokenSettings()
-    ngrams: NgramSettings = NgramSettings()
-    columns: Annotated[ColumnFeatures, AfterValidator(check_outputs)] = Field(default_factory=dict)
-
-
-class SplitSettings(Section):
-    """Shares of the distinct titles; a title's part follows from its text and `key` alone."""
-
-    train: Share = 0.6
-    valid: Share = 0.2
-    test: Share = 0.2
-    key: Annotated[int, Field(ge=0, lt=1 << 63)] = 20_190_401
-
-    @model_validator(mode="after")
-    def _adds_to_one(self) -> Self:
-        total = self.train + self.valid + self.test
-        if abs(total - 1.0) > 1e-9:
-            raise ValueError(f"train + valid + test must add to 1, got {total:g}")
-        if not self.train:
-            raise ValueError("train must be above 0")
-        return self
-
-
-class ExclusiveSettings(Section):
-    """One class per title at `level`; `conflicts` says what becomes of a title in several."""
-
-    level: Level = "main"
-    conflicts: Literal["first", "drop", "all"] = "first"
-
-
-class ObjectiveSettings(Section):
-    """The two objectives that preprocessing writes; `rule_based: false` leaves the second out."""
-
-    exclusive: ExclusiveSettings = ExclusiveSettings()
-    rule_based: bool = True
-
-
-class PreprocessSettings(Section):
-    """Shape of the output of preprocessing and of the batches that flow through it.
-
-    `num_shards`: of each objective and split; none: 32, doubled until a shard comes from 10 MiB of
-    input at most. Steps hold a few shards in memory at once, so that memory stays the same.
-    `batch_rows`: of a step; none: 32,768, or up to 131,072 with more shards, so that what a batch
-    has of each is not too small. `rows`: for a quick run, about how many records to take: the
-    first ones of each file, the same number of each, and one at least; none: all. `incremental`
-    keeps what was made of each file and of all titles beside the runs, and applies what files that
-    are new or changed make different; not with `rows`.
-    """
-
-    rows: Count | None = None
-    num_shards: Annotated[int, Field(ge=1, le=_MOST_SHARDS)] | None = None
-    batch_rows: Count | None = None
-    compression_level: Annotated[int, Field(ge=0, le=3)] = 1
-    incremental: bool = False
-
-    def shards_of(self, size: int) -> int:
-        """Return how many shards to make of an input of so many bytes.
-
-        >>> [PreprocessSettings().shards_of(mebibytes << 20) for mebibytes in (1, 320, 321, 3200)]
-        [32, 32, 64, 512]
-        """
-        if self.num_shards is not None:
-            return self.num_shards
-        return _shards(self.taken_of(size), _LEAST_SHARDS, _SHARD_BYTES)
-
-    def taken_of(self, size: int) -> int:
-        """Return about how many bytes are taken of an input of so many."""
-        return size if self.rows is None else min(size, self.rows * _RECORD_BYTES)
-
-    def batch_rows_of(self, shards: int) -> int:
-        """Return how many rows to put into a batch that is cut into so many shards."""
-        return self.batch_rows or min(max(32_768, 1_024 * shards), 131_072)
 
 
 class EvaluationSettings(Section):
@@ -198,44 +43,6 @@ class EvaluationSettings(Section):
     calibration_bins: Annotated[int, Field(ge=2)] = 15
     baselines: BaselineSettings = BaselineSettings()
     batch_size: Count = 4096
-
-
-class DumpSettings(Section):
-    """The product dumps: their columns and how the predictions are cut.
-
-    `title_join` names columns that make up the title together, as `source.columns.title_join`;
-    `items` says where the records of JSON documents and XML are, as `source.items`; `columns` are
-    those of `features.columns` that are headed otherwise here; `rules` is a YAML file of the
-    analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a title
-    in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
-    `num_shards`: of the predictions; none: 8, doubled until a shard comes from 40 MiB of the dump
-    at most, for the products of a shard are in memory together.
-    """
-
-    id: str = "id"
-    title: str = "title"
-    title_join: list[str] = Field(default_factory=list)
-    columns: dict[str, str] = Field(default_factory=dict)
-    format: Literal["auto", "csv", "tsv", "jsonl", "json", "xml", "parquet"] = "auto"
-    items: str | None = None
-    delimiter: Delimiter | None = None
-    quoting: Quoting = "rfc4180"
-    encoding: Encoding = "utf-8"
-    max_record_bytes: Count = 1 << 20
-    top_k: Count = 5
-    rules: str | None = None
-    reuse_scores: bool = False
-    num_shards: Annotated[int, Field(ge=1, le=_MOST_SHARDS)] | None = None
-    batch_rows: Count = 4096
-
-    @model_validator(mode="after")
-    def _items_where_they_are(self) -> Self:
-        check_items(self.format, self.items)
-        return self
-
-    def shards_of(self, size: int) -> int:
-        """Return how many shards to make of a dump of so many bytes."""
-        return self.num_shards or _shards(size, _LEAST_DUMP_SHARDS, _DUMP_SHARD_BYTES)
 
 
 class Settings(Section):

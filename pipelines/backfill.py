@@ -23,7 +23,7 @@ from configs.settings import Settings
 from pipelines import storage
 from pipelines.champion import Champion
 from pipelines.check_dump import champion_features
-from pipelines.dumps import find_dump_files, read_dump_file
+from pipelines.dumps import dump_fingerprint, find_dump_files, read_dump_file
 from pipelines.run_files import read_description
 from pipelines.sinks.engine import parse_url, shown
 from pipelines.stored_margins import last_change, read_margins
@@ -49,7 +49,8 @@ def plan_backfill(
     """
     state = _state(settings, store_url)
     features = champion_features(prefix, champion)
-    files, content = find_dump_files(products, settings.dump, features)
+    files = find_dump_files(products, settings.dump, features)
+    content = dump_fingerprint(files)
     folder = PrefixArtifacts(prefix).backfill(f"{champion.run_id}.{champion.model}"[:119])
     name = f"{content[:8]}-{state}-{settings.schedule.chunk_rows}"
     plan = f"{folder}/{name}-{PLAN}"

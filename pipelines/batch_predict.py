@@ -15,12 +15,13 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from configs.artifacts import RunArtifacts
 from configs.columns import ColumnFeatures, read_columns
+from configs.dump import DumpSettings
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.rules import RuleBook, load_rules
-from configs.settings import DumpSettings, Settings
+from configs.settings import Settings
 from pipelines import storage
-from pipelines.dumps import DumpFile, find_dump_files
+from pipelines.dumps import DumpFile, dump_fingerprint, find_dump_files
 from pipelines.exports import require_export
 from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
 from pipelines.predict_parts import CutById, PredictPart
@@ -57,7 +58,7 @@ def batch_predict(
     """
     options = _options(settings, artifacts, dump, beam_arguments)
     export, provenance, features, rules = _model(settings, artifacts, model)
-    files, dump_fingerprint = find_dump_files(dump, settings.dump, features)
+    files = find_dump_files(dump, settings.dump, features)
     reuse = settings.dump.reuse_scores and not features
 
     def body(work: str) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def batch_predict(
         body,
         folders={"predictions": artifacts.predictions(dump_id)},
         work=f"{artifacts.work}/{dump_id}",
-        input_fingerprint=dump_fingerprint,
+        input_fingerprint=dump_fingerprint(files),
         config_fingerprint=fingerprint(
             settings.dump.model_dump(mode="json", exclude={"reuse_scores"}),
             vars(provenance),
@@ -125,7 +126,7 @@ def plan_predict(
 
     options = dry_run_options(_options(settings, artifacts, dump, beam_arguments))
     export, provenance, features, rules = _model(settings, artifacts, model)
-    files, _ = find_dump_files(dump, settings.dump, features)
+    files = find_dump_files(dump, settings.dump, features)
     work = f"{artifacts.work}/{dump_id}/predict"
     pipeline = beam.Pipeline(options=options)
     model_path, log = f"{export}/model", ProgressLog()

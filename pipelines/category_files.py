@@ -12,7 +12,7 @@ from configs.categories import CategorySettings
 from configs.columns import ColumnFeature
 from configs.errors import UsageError
 from configs.settings import Settings, SourceSettings
-from pipelines import storage
+from pipelines import fingerprints, listing, storage
 from pipelines.blocks import Block, MissingColumn
 from pipelines.category_tree import find_tree_files
 from pipelines.joins import find_join_files
@@ -56,11 +56,11 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     beside = [*joined, *of_tree]
     of_tables = [file.digest for table in (*joins, tree) for file in table]
     tables = {info.path for info in beside}
-    found = [f for f in storage.list_files(root, settings.source.files) if f.path not in tables]
+    found = [f for f in listing.list_files(root, settings.source.files) if f.path not in tables]
     if not found:
         raise UsageError(f"--input {root}: {_why_none(root, settings.source.files, tables)}")
     every = [*found, *beside]
-    digests = [*storage.content_digests(found), *of_tables]
+    digests = [*fingerprints.content_digests(found), *of_tables]
     files = [
         CategoryFile(
             number,
@@ -80,27 +80,27 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             "source.files so that it is left out, or categories.source to what says it: "
             "file_name, folders, path or columns"
         )
-    return files, storage.content_fingerprint(every, digests), sum(info.size for info in every)
+    return files, fingerprints.content_fingerprint(every, digests), sum(info.size for info in every)
 
 
 def _why_none(root: str, pattern: str, tables: Set[str]) -> str:
     """Say what is wrong with an input in which no file was found, and what to do."""
     mend = "name the folder of the category files, or set source.files"
-    if any(info.path in tables for info in storage.list_files(root, pattern)):
+    if any(info.path in tables for info in listing.list_files(root, pattern)):
         return f"all that matches {pattern!r} is a table of source.joins or categories.tree; {mend}"
-    if there := storage.list_files(root):
+    if there := listing.list_files(root):
         return f"no file matches {pattern!r}; {_first_of(there)}; {mend}"
     if storage.exists(root):
         return f"no file matches {pattern!r}, the folder is empty; {mend}"
-    folder = storage.folder_before_glob(root)
+    folder = listing.folder_before_glob(root)
     if folder is None:
         return "no file or folder of that name; name the folder of the category files"
-    there = storage.list_files(folder, "*")
+    there = listing.list_files(folder, "*")
     instead = _first_of(there) if there else f"no file lies in the folder {folder}"
     return f"no file matches this glob; {instead}; correct the glob, or name the folder"
 
 
-def _first_of(there: Sequence[storage.FileInfo]) -> str:
+def _first_of(there: Sequence[listing.FileInfo]) -> str:
     more = f" and {len(there) - 1} more" if len(there) > 1 else ""
     return f"what is there is {there[0].relative}{more}"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from configs.categories import CategorySettings
 from configs.errors import UsageError
 from configs.source import SourceSettings
-from pipelines import storage
+from pipelines import listing
 from pipelines.side_tables import SideFile, find_side_files, names_of, read_side_table
 from transforms.category_trees import CategoryTree, UnclearTree, make_tree
 
@@ -17,7 +17,7 @@ _WHERE = "categories.tree"
 
 def find_tree_files(
     root: str, categories: CategorySettings, source: SourceSettings
-) -> tuple[tuple[SideFile, ...], list[storage.FileInfo]]:
+) -> tuple[tuple[SideFile, ...], list[listing.FileInfo]]:
     """Return the files of the tree, for messages and as they are; none where no tree is set.
 
     The tree is read once. Raises `UsageError` where there is no such file, a column is missing, a

@@ -22,8 +22,8 @@ from pipelines.kept_parts import ChangedTitles, Kept, PartNames, PartStore
 from pipelines.progress import ProgressLog
 from pipelines.spill import Spill
 from transforms.machine import on_threads
-from transforms.title_batches import of_training
 from transforms.title_parts import ChangedPart, add_counts, change_part, no_counts
+from transforms.titles import of_training
 
 
 def change_parts(

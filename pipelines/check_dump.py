@@ -31,7 +31,7 @@ def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[
     Figures: `fit`, `reason` (empty when fit), `rows`, `rejected`, `reasons` (of rejects, counted).
     """
     try:
-        files, _ = find_dump_files(dump, settings.dump, features)
+        files = find_dump_files(dump, settings.dump, features)
     except UsageError as error:
         return {"fit": False, "reason": str(error), "rows": 0, "rejected": 0, "reasons": {}}
     rows, reasons = 0, Counter[str]()

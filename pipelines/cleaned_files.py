@@ -19,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 
 from configs.columns import ColumnFeature
+from configs.features import TextSettings
 from configs.loading import fingerprint
-from configs.settings import CategorySettings, Settings, SourceSettings, TextSettings
-from pipelines import storage
+from configs.settings import CategorySettings, Settings, SourceSettings
+from pipelines import listing, storage
 from pipelines.category_files import CategoryFile, empty_titles, read_category_file
 from pipelines.rejects import REJECTED, rejects_batch
 from transforms.title_batches import clean_batch
@@ -180,4 +181,4 @@ def without_digest(path: str) -> pa.Buffer | None:
 def known_entries(folder: str) -> set[str]:
     """Return the names of the entries that are there; `UsageError` where none may be written."""
     storage.make_folder(folder)
-    return {info.relative for info in storage.list_files(folder, "*")}
+    return {info.relative for info in listing.list_files(folder, "*")}

@@ -1,7 +1,8 @@
 """The half of the file layer that speaks to Cloud Storage: `gs://bucket/name`, object by object.
 
-Only `pipelines.storage` imports this. `STORAGE_EMULATOR_HOST` names another server than Google's.
-What a person can mend (no bucket, no right, no credentials) is a `UsageError` of one line.
+Only `storage`, `listing` and `fingerprints` import this. `STORAGE_EMULATOR_HOST` names another
+server than Google's. What a person can mend (no bucket, no right, no credentials) is a `UsageError`
+of one line.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.columns import ColumnFeature, DenseColumn, headers_of
+from configs.dump import DumpSettings
 from configs.errors import UsageError
-from configs.settings import DumpSettings
-from pipelines import storage
+from pipelines import fingerprints, listing
 from pipelines.blocks import Block, MissingColumn
 from pipelines.json_lines import is_json_lines
 from pipelines.object_files import read_object_blocks
@@ -64,8 +64,8 @@ class DumpFile:
 
 def find_dump_files(
     dump: str, settings: DumpSettings, features: Mapping[str, ColumnFeature] | None = None
-) -> tuple[list[DumpFile], str]:
-    """Return the files of a dump, in path order, and their fingerprint.
+) -> list[DumpFile]:
+    """Return the files of a dump, in path order.
 
     `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
     title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it.
@@ -81,14 +81,21 @@ def find_dump_files(
         _check_columns(file, settings, features or {})
     if not any(info.size for info in found):
         raise UsageError(f"--dump {dump}: empty, not even a header; was it written to the end?")
-    return files, storage.content_fingerprint(found)
+    return files
 
 
-def _parts_of(dump: str) -> list[storage.FileInfo]:
-    found = storage.list_files(dump)
+def dump_fingerprint(files: Sequence[DumpFile]) -> str:
+    """Return 32 hexadecimal digits over the files of a dump, each read to its end."""
+    return fingerprints.content_fingerprint(
+        [listing.FileInfo(file.path, file.relative, file.size) for file in files]
+    )
+
+
+def _parts_of(dump: str) -> list[listing.FileInfo]:
+    found = listing.list_files(dump)
     if not found:
         raise UsageError(f"--dump {dump}: no such file; name a file, a folder or a glob")
-    folder = storage.folder_before_glob(dump)
+    folder = listing.folder_before_glob(dump)
     parts = [file for file in found if file.path == dump or not _is_aside(file, folder)]
     if not parts:
         raise UsageError(
@@ -98,7 +105,7 @@ def _parts_of(dump: str) -> list[storage.FileInfo]:
     return parts
 
 
-def _is_aside(file: storage.FileInfo, folder: str | None) -> bool:
+def _is_aside(file: listing.FileInfo, folder: str | None) -> bool:
     """Tell whether a file, or a folder above it, stands beside a dump: `_SUCCESS`.
 
     `folder` is what a glob names before its signs: whatever it is called, it was asked for.
@@ -107,7 +114,7 @@ def _is_aside(file: storage.FileInfo, folder: str | None) -> bool:
     return any(part.startswith(("_", ".")) for part in name.split("/"))
 
 
-def _format_of(file: storage.FileInfo, settings: DumpSettings) -> Format:
+def _format_of(file: listing.FileInfo, settings: DumpSettings) -> Format:
     if settings.format != "auto":
         return settings.format
     ending = "." + plain_name(file.relative).rpartition(".")[2].lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from configs.artifacts import COMPLETED, RunArtifacts
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines import listing
 from pipelines.stage import Manifest, require_manifest
 
 _NAMED = 5
@@ -28,5 +28,5 @@ def require_export(artifacts: RunArtifacts, model: str) -> Manifest:
 
 def export_names(artifacts: RunArtifacts) -> list[str]:
     """Return the names of a run's finished exports, sorted."""
-    found = storage.list_files(f"{artifacts.root}/exports", f"*/{COMPLETED}")
+    found = listing.list_files(f"{artifacts.root}/exports", f"*/{COMPLETED}")
     return [file.relative.partition("/")[0] for file in found]

@@ -14,13 +14,13 @@ import re
 import time
 
 from configs.artifacts import PrefixArtifacts
-from pipelines import storage
+from pipelines import fingerprints, listing, storage
 
 REASON = "reason.json"
 _log = logging.getLogger(__name__)
 
 
-def files_in(inbox: str) -> list[storage.FileInfo]:
+def files_in(inbox: str) -> list[listing.FileInfo]:
     """Return the dumps of the inbox; hidden files and `.part` are still on their way.
 
     Raises `FileNotFoundError` where a local inbox is not there.
@@ -29,12 +29,12 @@ def files_in(inbox: str) -> list[storage.FileInfo]:
         raise FileNotFoundError(f"inbox {inbox}: no such folder; make it, or set schedule.inbox")
     return [
         file
-        for file in storage.list_files(inbox, "*")
+        for file in listing.list_files(inbox, "*")
         if "/" not in file.relative and not file.relative.endswith((".part", ".tmp"))
     ]
 
 
-def quiet_files(inbox: str, quiet_seconds: float) -> list[storage.FileInfo]:
+def quiet_files(inbox: str, quiet_seconds: float) -> list[listing.FileInfo]:
     """Return the dumps that nobody changed for so long; an object in a bucket is whole at once."""
     files = files_in(inbox)
     if storage.is_remote(inbox):
@@ -52,8 +52,8 @@ def _age(path: str) -> float:
 
 def fingerprint(path: str) -> str:
     """Return 32 hexadecimal digits over a file's content, whatever its name."""
-    files = [storage.FileInfo(file.path, "", file.size) for file in storage.list_files(path)]
-    return storage.content_fingerprint(files)
+    files = [listing.FileInfo(file.path, "", file.size) for file in listing.list_files(path)]
+    return fingerprints.content_fingerprint(files)
 
 
 def dump_id(name: str, content: str) -> str:
@@ -82,7 +82,7 @@ def claim(inbox: str, quiet_seconds: float, at: PrefixArtifacts) -> list[dict[st
             continue
         _log.info("%s: %s", name, "scored before, archived" if again else "taken")
     root = at.scoring("x").removesuffix("/x")
-    waiting = storage.list_files(root) if storage.is_remote(root) or os.path.isdir(root) else []
+    waiting = listing.list_files(root) if storage.is_remote(root) or os.path.isdir(root) else []
     found = [(file.path, file.relative.split("/")[0]) for file in waiting if "/" in file.relative]
     return [{"dump": path, "dump_id": name, "run": _run(name, at)} for path, name in found]
 
@@ -92,9 +92,9 @@ def _run(name: str, at: PrefixArtifacts) -> str:
     return f"dump__{name}__{before + 1}" if before else f"dump__{name}"
 
 
-def _reasons(folder: str) -> list[storage.FileInfo]:
+def _reasons(folder: str) -> list[listing.FileInfo]:
     there = storage.is_remote(folder) or os.path.isdir(folder)
-    return storage.list_files(folder, "reason*.json") if there else []
+    return listing.list_files(folder, "reason*.json") if there else []
 
 
 def archive(path: str, name: str, at: PrefixArtifacts) -> str:

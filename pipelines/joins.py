@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from configs.errors import UsageError
 from configs.source import SourceSettings
-from pipelines import storage
+from pipelines import listing
 from pipelines.blocks import Block
 from pipelines.side_tables import SideFile, find_side_files, names_of, read_side_table
 from transforms.csv_records import RejectedRow
@@ -33,7 +33,7 @@ class JoinTable:
 
 def find_join_files(
     root: str, source: SourceSettings
-) -> tuple[tuple[tuple[SideFile, ...], ...], list[storage.FileInfo]]:
+) -> tuple[tuple[tuple[SideFile, ...], ...], list[listing.FileInfo]]:
     """Return the files of each join in order, and all of them; every table is read once.
 
     Raises `UsageError` where there is none, a column is missing, a row cannot be read or a key

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines import storage
+from pipelines import fingerprints, storage
 from pipelines.cleaned_files import with_digest, without_digest
 from pipelines.shards import ShardFiles
 from transforms.gzip_bytes import HEADER, GzipBlock
@@ -119,7 +119,7 @@ class KeptShards:
         return self._before[number]
 
     def _is_sound(self, part: WrittenPart) -> bool:
-        found = (storage.checksum(self._path(part, name)) for name in part.checksums)
+        found = (fingerprints.checksum(self._path(part, name)) for name in part.checksums)
         return all(map(operator.eq, found, part.checksums.values()))
 
     def _path(self, part: WrittenPart, name: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from aisle import __version__
 from configs.artifacts import COMPLETED, RunArtifacts
 from configs.loading import fingerprint
-from pipelines import storage
+from pipelines import fingerprints, listing, storage
 from pipelines.stage import read_manifest
 
 PARTS = "part-*.parquet"
@@ -41,7 +41,7 @@ class KnownScores:
 
 def scored_by(export: str) -> str:
     """Name what scores: the content of the export and whatever runs it."""
-    content = storage.content_fingerprint(storage.list_files(f"{export}/model"))
+    content = fingerprints.content_fingerprint(listing.list_files(f"{export}/model"))
     return fingerprint({"export": content, "code": __version__, "tf": version("tensorflow")})
 
 
@@ -50,7 +50,7 @@ def earlier_parts(artifacts: RunArtifacts, dump_id: str, scorer: str) -> list[st
 
     Those of this very dump, if there are, are about to be made anew.
     """
-    found = storage.list_files(
+    found = listing.list_files(
         f"{artifacts.prefix.rstrip('/')}/runs", f"*/predictions/*/{COMPLETED}"
     )
     own = f"{artifacts.run_id}/predictions/{dump_id}/{COMPLETED}"
@@ -60,7 +60,7 @@ def earlier_parts(artifacts: RunArtifacts, dump_id: str, scorer: str) -> list[st
         part.path
         for folder, manifest in manifests.items()
         if manifest is not None and manifest.figures.get(SCORED_BY) == scorer
-        for part in storage.list_files(folder, PARTS)
+        for part in listing.list_files(folder, PARTS)
     ]
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.dump import DumpSettings
 from configs.loading import fingerprint
 from configs.rules import RuleBook
-from configs.settings import DumpSettings
 from pipelines import storage
 from pipelines.dumps import DUMP_ROWS
 from pipelines.known_scores import KnownScores, hashes_of, load_scores

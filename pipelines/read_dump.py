@@ -8,7 +8,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from configs.columns import ColumnFeature
-from configs.settings import DumpSettings
+from configs.dump import DumpSettings
 from pipelines.dumps import DumpFile, read_dump_file
 from pipelines.progress import ProgressLog
 from pipelines.rejects import rejects_batch

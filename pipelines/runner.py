@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import functools
 import io
+import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options import pipeline_options as of_beam
@@ -18,6 +20,9 @@ from apache_beam.options.pipeline_options import (
     TestOptions,
 )
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from configs.errors import UsageError
@@ -149,12 +154,29 @@ def running(
         if _in_this_process(options) and not storage.is_remote(work):
             stack.enter_context(spilling(work, settings.mebibytes_in_memory << 20))
         stack.enter_context(explained(options))
-        yield stack.enter_context(beam.Pipeline(options=options))
+        runner = _LocalRunner() if _is_local_runner(options) else None
+        yield stack.enter_context(beam.Pipeline(runner, options=options))
+
+
+class _LocalRunner(FnApiRunner):
+    """Beam's local runner, whose worker processes, where it starts some, are Aisle's."""
+
+    def run_via_runner_api(
+        self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
+    ) -> Any:
+        for environment in pipeline_proto.components.environments.values():
+            if environment.urn == python_urns.SUBPROCESS_SDK:
+                environment.payload = f"{sys.executable} -m pipelines.worker_process".encode()
+        return super().run_via_runner_api(pipeline_proto, options)
+
+
+def _is_local_runner(options: PipelineOptions) -> bool:
+    return options.view_as(StandardOptions).runner == LOCAL_RUNNER
 
 
 def _in_this_process(options: PipelineOptions) -> bool:
     mode = options.view_as(DirectOptions).direct_running_mode
-    return options.view_as(StandardOptions).runner == LOCAL_RUNNER and mode == "in_memory"
+    return _is_local_runner(options) and mode == "in_memory"
 
 
 def is_local(arguments: Sequence[str]) -> bool:

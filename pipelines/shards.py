@@ -13,7 +13,7 @@ from google_crc32c import value as crc32c
 from configs.artifacts import shard_name
 from configs.columns import outputs_of
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import fingerprints, storage
 from transforms.checksums import crc_of_each
 from transforms.example_bytes import by_length, byte_lengths, join_rows
 from transforms.examples import Shard
@@ -46,10 +46,10 @@ class TFRecordFile:
         self.blocks.append((number, block))
 
     def write(self) -> str:
-        """Write the file; return its `storage.checksum`."""
+        """Write the file; return its `fingerprints.checksum`."""
         packed = join_blocks(block for _, block in self.blocks)
         storage.write_bytes(self.path, packed)
-        return storage.checksum_of(packed)
+        return fingerprints.checksum_of(packed)
 
 
 def label_rules(settings: Settings) -> LabelRules:

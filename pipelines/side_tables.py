@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from configs.errors import UsageError
 from configs.source import SourceSettings
-from pipelines import storage
+from pipelines import fingerprints, listing
 from pipelines.blocks import Block, MissingColumn
 from pipelines.tables import TableFormat, read_blocks
 
@@ -28,18 +28,18 @@ class SideFile:
 
 def find_side_files(
     root: str, pattern: str, where: str
-) -> tuple[tuple[SideFile, ...], list[storage.FileInfo]]:
+) -> tuple[tuple[SideFile, ...], list[listing.FileInfo]]:
     """Return the files below `root` that make up the table of the section `where`.
 
     Raises `UsageError` where there is none.
     """
-    found = storage.list_files(root, pattern)
+    found = listing.list_files(root, pattern)
     if not found:
         raise UsageError(
             f"--input {root}: no file matches {pattern!r} of {where}; put the table there, or "
             f"correct {where}.files"
         )
-    digests = storage.content_digests(found)
+    digests = fingerprints.content_digests(found)
     files = (SideFile(f.path, f.relative, d) for f, d in zip(found, digests, strict=True))
     return tuple(files), found
 

@@ -1,30 +1,22 @@
 """The file layer: the same few verbs for local folders and `gs://bucket/folder`.
 
-Only this module knows that the two differ. A file is written whole or not at all: locally to a
-hidden neighbour that is then renamed, on Cloud Storage by one upload. What a library must have on
-this machine's disk is fetched (`fetched`) or written to a folder that is then published
-(`published`); of a local path both give the path itself.
+Only here, in `listing` and in `fingerprints` is it known that the two differ. A file is written
+whole or not at all: locally to a hidden neighbour that is then renamed, on Cloud Storage by one
+upload. What a library must have on this machine's disk is fetched (`fetched`) or written to a
+folder that is then published (`published`); of a local path both give the path itself.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
-import fnmatch
-import glob
-import hashlib
 import io
 import os
-import posixpath
 import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from configs.errors import UsageError
@@ -32,20 +24,9 @@ from pipelines import cloud_storage
 from pipelines.cloud_storage import REMOTE
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_HASH_BLOCK = 1 << 20
 _IN_MEMORY = 32 << 20
-_READ_AT_ONCE = 8
 # Another disk, a file system without links, more links than it can count.
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """A file below a root: its path, its path below the root, its size in bytes."""
-
-    path: str
-    relative: str
-    size: int
 
 
 def is_remote(path: str) -> bool:
@@ -68,27 +49,6 @@ def check_scheme(path: str, option: str = "") -> None:
         f"{where}: paths of {scheme}:// cannot be read or written; expected a local path or "
         f"{REMOTE}bucket/folder"
     )
-
-
-def list_files(root: str, pattern: str = "**") -> list[FileInfo]:
-    """Return the files below `root` whose relative path matches `pattern`, by relative path.
-
-    `root` may be a folder, a single file or itself a glob; `**` crosses folders.
-    """
-    found = _remote_files(root, pattern) if is_remote(root) else _local_files(root, pattern)
-    return sorted(found, key=lambda file: file.relative)
-
-
-def folder_before_glob(root: str) -> str | None:
-    """Return the folder that a glob names before its first sign; None where `root` is no glob.
-
-    >>> folder_before_glob("shop/dumps/2026-*/part.csv")
-    'shop/dumps'
-    """
-    if not glob.has_magic(root) or exists(root):
-        return None
-    plain = root[: min(root.index(sign) for sign in "*?[" if sign in root)]
-    return plain.rpartition("/")[0] or ("/" if plain.startswith("/") else ".")
 
 
 def exists(path: str) -> bool:
@@ -262,113 +222,3 @@ def link_file(source: str, target: str) -> None:
     os.replace(hidden, target)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(hidden)  # `target` was this very file: then nothing is replaced
-
-
-def checksum(path: str) -> str | None:
-    """Return the CRC-32C of a file as Cloud Storage writes it; None where there is no file."""
-    if is_remote(path):
-        return cloud_storage.checksum(path)
-    try:
-        with open(path, "rb") as file:
-            return _checksum_of(iter(lambda: file.read(_HASH_BLOCK), b""))
-    except FileNotFoundError:
-        return None
-
-
-def checksum_of(content: bytes) -> str:
-    """Return the same of a file's content."""
-    return _checksum_of([content])
-
-
-def _checksum_of(blocks: Iterable[bytes]) -> str:
-    from google_crc32c import Checksum  # not where Airflow runs
-
-    found = Checksum()
-    for block in blocks:
-        found.update(block)
-    return base64.b64encode(found.digest()).decode()
-
-
-def content_fingerprint(files: Sequence[FileInfo], digests: Sequence[str] | None = None) -> str:
-    """Return 32 hexadecimal digits over relative paths, sizes and contents of `files`.
-
-    `digests` are their `content_digests`, where these are known.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for info, of_content in zip(files, digests or content_digests(files), strict=True):
-        digest.update(
-            f"{info.relative}\0{info.size}\0{of_content}".encode("utf-8", "surrogateescape")
-        )
-    return digest.hexdigest()
-
-
-def content_digests(files: Sequence[FileInfo]) -> list[str]:
-    """Return 32 hexadecimal digits over the content of each file; several are read at a time."""
-    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        return list(pool.map(_content_digest, [info.path for info in files]))
-
-
-def _content_digest(path: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with open_input(path) as file:
-        while block := file.read(_HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _local_files(root: str, pattern: str) -> Iterator[FileInfo]:
-    if os.path.isdir(root):
-        base = os.path.abspath(root)
-        paths = glob.glob(f"{glob.escape(base)}/{pattern}", recursive=True)
-    else:
-        paths = [root] if os.path.isfile(root) else glob.glob(root, recursive=True)
-        folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
-        base = os.path.commonpath(folders) if folders else ""
-    for path in paths:
-        if os.path.isfile(path):
-            relative = Path(os.path.relpath(os.path.abspath(path), base)).as_posix()
-            if not _is_unicode(relative):
-                raise UsageError(f"{path!a}: the file's name is not UTF-8; rename the file")
-            yield FileInfo(path, relative, os.path.getsize(path))
-
-
-def _is_unicode(name: str) -> bool:
-    """Tell whether a name was UTF-8: Python keeps other bytes as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def _remote_files(root: str, pattern: str) -> Iterator[FileInfo]:
-    """List as `_local_files` does: a file, else what is in a folder, else a glob."""
-    start = len(root.rstrip("/")) + 1
-    if (blob := cloud_storage.find(root)) is not None:
-        yield FileInfo(root, posixpath.basename(root), blob.size or 0)
-        return
-    found = {cloud_storage.path_of(blob): blob.size or 0 for blob in cloud_storage.below(root)}
-    if not found and glob.has_magic(root):
-        plain = root[: min(root.index(c) for c in "*?[" if c in root)]
-        every = cloud_storage.starting_with(plain)
-        found = {cloud_storage.path_of(blob): blob.size or 0 for blob in every}
-        found = {path: size for path, size in found.items() if _matches(root, path)}
-        folders = [posixpath.dirname(path.removeprefix(REMOTE)) for path in found]
-        start = len(REMOTE) + len(posixpath.commonpath(folders) if folders else "") + 1
-        pattern = "**"
-    for path, size in found.items():
-        if _matches(pattern, path[start:]):
-            yield FileInfo(path, path[start:], size)
-
-
-def _matches(pattern: str, path: str) -> bool:
-    """Tell what `glob` does on a disk: `**` crosses folders, a hidden name is not found by `*`."""
-    return _parts_match(pattern.split("/"), path.split("/"))
-
-
-def _parts_match(patterns: list[str], parts: list[str]) -> bool:
-    if not patterns or not parts:
-        return not patterns and not parts
-    first, hidden = patterns[0], parts[0].startswith(".")
-    if first == "**":
-        further = not hidden and _parts_match(patterns, parts[1:])
-        return further or _parts_match(patterns[1:] or ["*"], parts)
-    if hidden and not first.startswith("."):
-        return False
-    return fnmatch.fnmatchcase(parts[0], first) and _parts_match(patterns[1:], parts[1:])

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.blocks import Block, MissingColumn, to_array
 from pipelines.text_files import bytes_of, open_text
-from pipelines.unpacking import DamagedFile, LineSource
+from pipelines.unpacking import LineSource
 from transforms.csv_records import (
     Records,
     RejectedRow,
@@ -81,7 +81,6 @@ class _BlockReader:
         self.reject = reject
         self.line, self.ended = 1, False
         self.waiting: list[str] = []
-        self.damage: DamagedFile | None = None
 
     def header(self) -> list[str] | None:
         """Take the first record, its names trimmed; None for a file without a line."""
@@ -100,13 +99,14 @@ class _BlockReader:
         return [name.strip() for name in names or [""]]
 
     def blocks(self, places: dict[str, int], width: int) -> Iterator[Block]:
-        while lines := self._more():
+        # What stands behind the header goes first: the next read may meet a damage.
+        lines = self.waiting or self._more()
+        while lines:
             found = self._split(lines, final=self.ended)
             used = len(lines) if found.unread is None else found.unread
             yield self._block(lines, found, places, width, sum(map(len, lines[:used])))
             self.waiting, self.line = lines[used:], self.line + used
-            if self.ended and not self.waiting:
-                return
+            lines = self._more()
 
     def _split(self, lines: list[str], *, final: bool) -> Records:
         delimiter, most = self.form.delimiter, self.form.max_record_bytes
@@ -115,21 +115,12 @@ class _BlockReader:
         return split_unquoted(lines, delimiter=delimiter, max_chars=most)
 
     def _more(self) -> list[str]:
-        fresh = self._fresh() if not self.ended else []
-        self.ended = self.ended or not (fresh or self.damage)
-        return self.waiting + fresh if self.waiting else fresh
-
-    def _fresh(self) -> list[str]:
-        """Take lines; at a damage none, so that those which wait are read, and then raise it."""
-        if self.damage:
-            raise self.damage
-        try:
-            return self.text.take(_BLOCK_CHARS)
-        except DamagedFile as damage:
-            if not self.waiting:
-                raise
-            self.damage = damage
+        """Return the lines that wait and some more; none when all were read."""
+        if self.ended:
             return []
+        fresh = self.text.take(_BLOCK_CHARS)
+        self.ended = not fresh
+        return self.waiting + fresh if self.waiting else fresh
 
     def _block(
         self, lines: list[str], found: Records, places: dict[str, int], width: int, size: int

@@ -75,60 +75,65 @@ def _damaged(path: str, error: Exception) -> DamagedFile:
     return DamagedFile(path, f"the compressed file is damaged ({error})", "get it again")
 
 
-class TextSource:
-    """The characters of a file, many at a time; of a damaged file those before the damage."""
+class _Source(Generic[AnyStr]):
+    """The pieces of a file, many at a time; of a damaged file those before the damage."""
 
-    def __init__(self, text: io.TextIOBase) -> None:
-        self._text = text
+    def __init__(self) -> None:
         self._damage: DamagedFile | None = None
 
-    def take(self, size: int) -> str:
-        """Return the next characters, `size` or fewer; none at the end of the file.
-
-        Raises `DamagedFile` when all before the damage was taken, but for the last few thousand.
-        """
-        if self._damage:
-            raise self._damage
-        found: list[str] = []
-        try:
-            while size > 0 and (piece := self._text.read(min(size, _PIECE))):
-                found.append(piece)
-                size -= len(piece)
-        except DamagedFile as damage:
-            if not found:
-                raise
-            self._damage = damage
-        return "".join(found)
-
-
-class LineSource(Generic[AnyStr]):
-    """The lines of a file, many at a time; of a damaged file all that stand before the damage."""
-
-    def __init__(self, lines: Iterable[AnyStr]) -> None:
-        self._lines: Iterator[AnyStr] = iter(lines)
-        self._damage: DamagedFile | None = None
-
-    def take(self, size: int) -> list[AnyStr]:
-        """Return the next lines, of `size` together or some more; none at the end of the file.
+    def _pieces(self, size: int) -> list[AnyStr]:
+        """Return the next pieces, of `size` characters together or some more; none at the end.
 
         Raises `DamagedFile` when all before the damage was taken.
         """
         if self._damage:
             raise self._damage
         found: list[AnyStr] = []
-        taken = before = 0
         try:
-            while taken < size:
-                found.extend(itertools.islice(self._lines, _LINES))  # `readlines` would lose them
-                if len(found) == before:
-                    break
-                taken += sum(map(len, found[before:]))
-                before = len(found)
+            while size > 0 and (taken := self._more(found, size)):
+                size -= taken
         except DamagedFile as damage:
             if not found:
                 raise
             self._damage = damage
         return found
+
+    def _more(self, found: list[AnyStr], size: int) -> int:
+        """Append some of the next pieces; return how many characters they have together."""
+        raise NotImplementedError
+
+
+class TextSource(_Source[str]):
+    """The characters of a file; of a damaged file all before the damage but a few thousand."""
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        super().__init__()
+        self._text = text
+
+    def take(self, size: int) -> str:
+        """Return the next characters, `size` or fewer; none at the end, else as `_Source` says."""
+        return "".join(self._pieces(size))
+
+    def _more(self, found: list[str], size: int) -> int:
+        found.append(self._text.read(min(size, _PIECE)))
+        return len(found[-1])
+
+
+class LineSource(_Source[AnyStr]):
+    """The lines of a file; of a damaged file all that stand before the damage."""
+
+    def __init__(self, lines: Iterable[AnyStr]) -> None:
+        super().__init__()
+        self._lines: Iterator[AnyStr] = iter(lines)
+
+    def take(self, size: int) -> list[AnyStr]:
+        """Return the next lines, of `size` characters together or some more, as `_Source` says."""
+        return self._pieces(size)
+
+    def _more(self, found: list[AnyStr], size: int) -> int:
+        before = len(found)
+        found.extend(itertools.islice(self._lines, _LINES))  # `readlines` would lose those before
+        return sum(map(len, found[before:]))
 
 
 def check_unpacks(path: str) -> None:

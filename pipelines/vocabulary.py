@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from configs.errors import UsageError
-from configs.settings import TokenSettings
-from pipelines import storage
+from configs.features import TokenSettings
+from pipelines import fingerprints, listing, storage
 from transforms.tokens import RESERVED_IDS, counts_of, most_frequent
 
 _KEY = "features.tokens.vocabulary"
@@ -34,7 +34,8 @@ def token_shape(tokens: TokenSettings) -> dict[str, Any]:
     """Return what the tokens of titles hang on: the settings, the file's content, not its path."""
     shape = tokens.model_dump(mode="json", exclude={"vocabulary"})
     if tokens.vocabulary is not None:
-        shape["vocabulary"] = storage.content_fingerprint(storage.list_files(tokens.vocabulary))
+        files = listing.list_files(tokens.vocabulary)
+        shape["vocabulary"] = fingerprints.content_fingerprint(files)
     return shape
 
 

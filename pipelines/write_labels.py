@@ -14,7 +14,7 @@ from configs.artifacts import COMPLETED
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.stores import StoreSettings
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.sinks.delivery import confirmed, feed
 from pipelines.sinks.doors import open_ledger
 from pipelines.sinks.engine import is_sqlite, parse_url
@@ -166,7 +166,7 @@ def checked_parts(predictions: str, manifest: Manifest) -> list[str]:
     expected = manifest.figures.get("predictions")
     if expected == 0:
         return []
-    parts = [file.path for file in storage.list_files(predictions, PARTS)]
+    parts = [file.path for file in listing.list_files(predictions, PARTS)]
     if not parts:
         raise UsageError(f"{predictions}: found no {PARTS}; run `aisle predict` again with --force")
     rows = 0

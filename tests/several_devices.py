@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from configs.artifacts import RunArtifacts
 from configs.loading import load_settings
+from pipelines.progress import LogCounter
 from trainer.setup import Setup, set_up
 from trainer.train import fit_members, mirrored
 
@@ -26,7 +27,8 @@ def history_on(
     settings = load_settings(config, sets)
     setup = in_whole_batches(set_up(settings, RunArtifacts(prefix, "monday")))
     with tempfile.TemporaryDirectory() as checkpoints:
-        fitted = fit_members(setup, settings, strategy, checkpoints, {}, lambda titles: None)
+        watcher = LogCounter("train", "titles", None)
+        fitted = fit_members(setup, settings, strategy, checkpoints, {}, watcher)
     return fitted.history if setup.members == 1 else [*fitted.history, fitted.best]
 
 

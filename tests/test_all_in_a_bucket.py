@@ -15,7 +15,7 @@ import yaml
 from chain import Shop, answers, examples, one_line, open_shop, predictions, write_dump
 
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import listing, storage
 
 pytestmark = pytest.mark.system
 
@@ -37,7 +37,7 @@ def there(
     bucket: str, tiny_settings: Settings, tiny_catalogue: Path, dump: Path, here: Shop
 ) -> Shop:
     """A shop whose prefix and config are in the bucket, the catalogue and the dump beside them."""
-    for file in storage.list_files(str(tiny_catalogue)):
+    for file in listing.list_files(str(tiny_catalogue)):
         storage.write_bytes(f"{bucket}/catalogue/{file.relative}", Path(file.path).read_bytes())
     storage.write_bytes(f"{bucket}/dump.csv", dump.read_bytes())
     rules = {"version": "v1", "rules": [{"name": "a", "label": "baby", "title_contains": "ring"}]}
@@ -68,7 +68,7 @@ def walked(
 
 
 def _below(folder: str) -> dict[str, bytes]:
-    return {f.relative: storage.read_bytes(f.path) for f in storage.list_files(folder)}
+    return {f.relative: storage.read_bytes(f.path) for f in listing.list_files(folder)}
 
 
 def test_the_examples_are_the_same_bytes(here: Shop, there: Shop, walked: dict) -> None:
@@ -94,7 +94,7 @@ def test_every_stage_is_finished_and_nothing_is_left(there: Shop, walked: dict) 
 
 
 def test_the_labels_are_the_same(here: Shop, there: Shop, walked: dict, bucket: str) -> None:
-    parts = storage.list_files(there.at().predictions("night"), "part-*.parquet")
+    parts = listing.list_files(there.at().predictions("night"), "part-*.parquet")
     tables = []
     for part in parts:
         with storage.open_input(part.path) as file:
@@ -198,5 +198,5 @@ def test_incremental_runs_keep_their_parts_in_the_bucket(
         assert found.pop("COMPLETED")
         assert found == examples(here.at())
         assert _below(there.at(run_id).stats) == _below(here.at().stats)
-    kept = storage.list_files(there.at().kept_parts)
+    kept = listing.list_files(there.at().kept_parts)
     assert [file.relative for file in kept if file.relative.endswith("/CURRENT")]

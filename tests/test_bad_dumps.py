@@ -13,6 +13,8 @@ import yaml
 from chain import Said, Shop, one_line, predictions, write_dump
 from tiny_shop import OpenShop
 
+from pipelines import fingerprints
+
 
 @pytest.fixture(scope="module")
 def shop(trained_shop: OpenShop) -> Shop:
@@ -83,6 +85,22 @@ def test_another_dump_under_the_same_name_needs_another_name(shop: Shop, labelle
     said, dump_id, _ = labelled("dump.csv", b"id,title\n1,gold ring\n")
     one_line(said, f"predictions/{dump_id} was made from another input", "choose another --dump-id")
     assert "--run-id" not in said.err
+
+
+def test_the_chain_reads_a_dump_for_its_fingerprint_once(
+    shop: Shop, tiny_catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right before it is labelled: what is found out before a training may be another by then."""
+    dump = write_dump(tmp_path / "dump.csv", [("1", "bath towel")])
+    read, digests = [], fingerprints.content_digests
+    monkeypatch.setattr(
+        fingerprints,
+        "content_digests",
+        lambda files: (read.extend(file.path for file in files), digests(files))[1],
+    )
+    chain = ("run", "--input", tiny_catalogue, "--dump", dump, "--dump-id", "once")
+    assert shop(*chain).status == 0
+    assert read.count(str(dump)) == 1
 
 
 @pytest.mark.parametrize("command", [["evaluate"], ["predict", "--dump-id", "nix"]])

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from chain import Shop, examples, one_line, open_shop
 
-from configs.settings import NgramSettings, Settings
+from configs.features import NgramSettings
+from configs.settings import Settings
 from pipelines.made_with import made_character_sizes
 from trainer.dataset import read_examples, shard_files
 from transforms.text import hash_characters, hash_ngrams, ngram_buckets

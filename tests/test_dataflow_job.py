@@ -18,7 +18,7 @@ from apache_beam.portability.api import beam_runner_api_pb2 as api
 from chain import Said, Shop, one_line, open_shop, write_dump
 
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import listing, storage
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("aisle", "configs", "pipelines", "trainer", "transforms")
@@ -71,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def planned(shop: Shop, folder: Path, tiny_catalogue: Path, bucket: str) -> dict:
     """The figures of a dry run of preprocessing, made once for this file."""
-    for file in storage.list_files(str(tiny_catalogue)):
+    for file in listing.list_files(str(tiny_catalogue)):
         storage.write_bytes(f"{bucket}/catalogue/{file.relative}", Path(file.path).read_bytes())
     typed = ("preprocess", "--input", f"{bucket}/catalogue", "--dry-run", folder, *DATAFLOW)
     said = shop(*typed, sets=CLOUD)

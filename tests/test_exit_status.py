@@ -101,6 +101,35 @@ def test_ctrl_c_while_beam_runs_is_one_line_and_130(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (130, "")
 
 
+_CTRL_C_IN_A_WORKER = """
+import os, signal
+import apache_beam as beam
+from aisle.__main__ import command
+from configs.runners import RunnerSettings
+from pipelines.runner import pipeline_options, running
+
+def walk(prefix):
+    settings = RunnerSettings(workers=2, running_mode="multi_processing")
+    with running(pipeline_options(settings, []), settings, prefix) as pipeline:
+        pipeline | beam.Create([1]) | "A step" >> beam.Map(lambda _: os.killpg(0, 2))
+
+import pipelines.champion
+pipelines.champion.rollback = walk
+signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored where tests run
+command()
+"""
+
+
+def test_ctrl_c_while_worker_processes_run_is_one_line_and_130(tmp_path: Path) -> None:
+    """A terminal sends it to all processes of a command, and each would have a page to say."""
+    words = [sys.executable, "-c", _CTRL_C_IN_A_WORKER, "rollback", "--prefix", tmp_path]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=120, start_new_session=True
+    )
+    assert done.stderr == "aisle rollback: stopped; run it again to go on\n"
+    assert (done.returncode, done.stdout) == (130, "")
+
+
 @pytest.mark.parametrize("read", [False, True])
 def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, read: bool) -> None:
     sample = ["sample", "--folder", tmp_path, "--titles", "1600", "--json"]

@@ -118,6 +118,26 @@ def test_a_story_an_undo_and_a_person(office: Office) -> None:
     assert office("dead-letters").figures["dead_letters"] == 0
 
 
+def test_a_label_that_no_product_has_is_set_with_a_line_that_names_those_like_it(
+    office: Office, tmp_path: Path
+) -> None:
+    def set_it(label: str, office: Office = office) -> str:
+        said = office("labels", "--product", "p1", "--label", label, "--person", "ann")
+        assert (said.status, said.figures["label"]["label"]) == (0, label)
+        return said.err
+
+    assert set_it("Pets") == ""
+    (line,) = set_it("Pest").splitlines()
+    assert line.startswith("aisle labels: 'Pest' is set, but no other product has this label")
+    assert "(like it are 'Pets')" in line
+    assert office("undo", "--write", line.rpartition(" ")[2]).figures["put_back"] == 1
+    (line,) = set_it("a\nnew shelf").splitlines()
+    assert "'a\\nnew shelf' is set" in line
+    assert "(none is like it)" in line
+    assert set_it("a\nnew shelf") == ""
+    assert set_it("Toys", Office(tmp_path / "empty")) == ""
+
+
 def test_a_story_shows_every_change_the_oldest_first(office: Office, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     write_id = office("write-labels", "--dump-id", "tuesday").figures["write_id"]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from chain import Shop, contents, examples, open_shop, predictions, write_dump
 from tiny_shop import OpenShop
+from watcher import Watcher
 
 from configs.settings import Settings
-from pipelines import progress
 
 FOUR_EPOCHS = [
     "models.bag_of_ngrams.batch_size=8",
@@ -73,28 +73,15 @@ def test_the_same_training_gives_the_same_weights(shop: Shop) -> None:
     assert _close(_weights(shop, model), before)
 
 
-class _Interrupt:
-    """Stands in for the user's Ctrl-C: it comes when so many titles have been fitted on."""
-
-    def __init__(self, after: float) -> None:
-        self.left, self.seen = after, 0
-
-    def __call__(self, count: int) -> None:
-        self.left -= count
-        self.seen += count
-        if self.left <= 0:
-            raise KeyboardInterrupt
-
-
 def test_interrupted_training_goes_on_at_its_checkpoint(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is less than the whole, and the weights are those of an unbroken training."""
     sets = FOUR_EPOCHS
-    counters = [_Interrupt(float("inf")), _Interrupt(700), _Interrupt(float("inf"))]
+    counters = [Watcher(), Watcher(700), Watcher()]
     statuses, weights, histories = [], [], []
     for counter in counters:
-        monkeypatch.setattr(progress, "ProgressCounter", lambda counter=counter: counter)
+        counter.watch(monkeypatch)
         said = shop("train", "--force" if counter is counters[0] else "--json", sets=sets)
         statuses.append(said.status)
         if said.status == 0:
@@ -106,6 +93,10 @@ def test_interrupted_training_goes_on_at_its_checkpoint(
     assert statuses == [0, 130, 0]
     whole, _, rest = (counter.seen for counter in counters)
     assert 0 < rest < whole
+    told = [found.partition(": ") for found in counters[0].said]
+    assert [epoch for epoch, _, _ in told] == [f"epoch {number} of 4" for number in (1, 2, 3, 4)]
+    names = ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert [[each.split()[0] for each in found.split(", ")] for _, _, found in told] == [names] * 4
     assert [e["epoch"] for e in histories[1]] == [1, 2, 3, 4]
     assert _close(*weights)
     assert [e["val_accuracy"] for e in histories[0]] == [e["val_accuracy"] for e in histories[1]]
@@ -127,7 +118,7 @@ def test_a_checkpoint_of_other_examples_is_not_gone_on_from(
     sets = FOUR_EPOCHS
     changed, fresh = preprocessed_shop("changed"), open_shop(tmp_path / "fresh", tiny_settings)
     with monkeypatch.context() as patched:
-        patched.setattr(progress, "ProgressCounter", lambda: _Interrupt(600))
+        Watcher(600).watch(patched)
         assert changed("train", sets=sets).status == 130
     assert list(Path(changed.at().root).glob("checkpoints/*/last.json"))
     assert changed("preprocess", "--input", fewer, "--force").status == 0

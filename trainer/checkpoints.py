@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines import listing, storage
 from trainer.models.constants import changing
 
 _LAST, _BEST = "last", "best-ckpt"
@@ -76,7 +76,7 @@ class Checkpoints:
 
     def _remove_others(self, tag: str) -> None:
         """Remove all last checkpoints but one; a write that was killed left a folder."""
-        found = storage.list_files(self.folder)
+        found = listing.list_files(self.folder)
         names = {info.relative.partition("/")[0] for info in found}
         for name in sorted(names):
             if name.startswith(f"{_LAST}-") and not name.startswith(f"{tag}."):
@@ -131,7 +131,7 @@ def check_checkpoint(folder: str, fitted_on: Mapping[str, str]) -> bool:
 
 def _folders(folder: str) -> list[str]:
     """Return the folders that hold a state: of several members each has its own."""
-    found = (info.path.rpartition("/") for info in storage.list_files(folder))
+    found = (info.path.rpartition("/") for info in listing.list_files(folder))
     return [place for place, _, name in found if name == f"{_LAST}.json"]
 
 

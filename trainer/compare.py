@@ -21,10 +21,10 @@ from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
 from configs.schedule import METRIC_NAMES
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.batch_predict import batch_predict
 from pipelines.champion import Champion, read_reign, require_champion
-from pipelines.dumps import find_dump_files
+from pipelines.dumps import dump_fingerprint, find_dump_files
 from pipelines.predict_parts import load_classifier
 from pipelines.promotion import changed_labels, objections
 from pipelines.run_files import read_description, read_metrics
@@ -168,7 +168,7 @@ def _changed_labels(
     dump = settings.promotion.reference_dump
     if dump is None:
         return None
-    _, content = find_dump_files(dump, settings.dump)
+    content = dump_fingerprint(find_dump_files(dump, settings.dump))
     tables = []
     for run, name in (
         (RunArtifacts(artifacts.prefix, champion.run_id), champion.model),
@@ -176,7 +176,7 @@ def _changed_labels(
     ):
         dump_id = f"reference-{content[:8]}-{name}"
         batch_predict(settings, run, dump, dump_id, name, beam_arguments=beam_arguments)
-        parts = storage.list_files(run.predictions(dump_id), "part-*.parquet")
+        parts = listing.list_files(run.predictions(dump_id), "part-*.parquet")
         tables.append(pa.concat_tables([_labels(part.path) for part in parts]))
     return changed_labels(*tables)
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.run_files import read_metrics
 from pipelines.stage import require_manifest
 from trainer import comparison_plots as plots
@@ -74,7 +74,7 @@ def read_evaluations(runs: Sequence[RunArtifacts], models: Sequence[str]) -> lis
 
 def evaluated(run: RunArtifacts) -> list[str]:
     """Return the names of the models of a run whose evaluation is finished."""
-    files = storage.list_files(run.evaluations, f"*/{METRICS}")
+    files = listing.list_files(run.evaluations, f"*/{METRICS}")
     return [file.relative.partition("/")[0] for file in files]
 
 

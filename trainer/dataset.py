@@ -10,7 +10,7 @@ import tensorflow as tf
 from configs.artifacts import Objective, RunArtifacts, Split
 from configs.columns import ColumnFeature, outputs_of
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines import listing, storage
 
 TITLE, TOKENS, NGRAMS, LABEL, CATEGORIES = "title", "tokens", "ngrams", "label", "categories"
 LABELS = "labels"
@@ -40,7 +40,7 @@ def shard_files(
 ) -> list[str]:
     """Return the shards of an objective in order; `UsageError` where there is none."""
     pattern = posixpath.basename(artifacts.shards(objective, split))
-    files = [info.path for info in storage.list_files(artifacts.tfrecords, pattern)]
+    files = [info.path for info in listing.list_files(artifacts.tfrecords, pattern)]
     if not files:
         raise UsageError(
             f"{artifacts.tfrecords}: no {objective} examples in the {split} part; give "

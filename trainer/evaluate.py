@@ -12,7 +12,7 @@ from configs.artifacts import SPLITS, RunArtifacts, Split
 from configs.columns import ColumnFeatures, read_columns
 from configs.loading import fingerprint
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.exports import require_export
 from pipelines.made_with import check_made_with
 from pipelines.stage import Outcome, read_manifest, run_stage
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def _shards(artifacts: RunArtifacts) -> list[str]:
-    return [info.path for info in storage.list_files(artifacts.tfrecords, "*.tfrecord.gz")]
+    return [info.path for info in listing.list_files(artifacts.tfrecords, "*.tfrecord.gz")]
 
 
 def _measure(

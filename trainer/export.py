@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from configs.columns import ColumnFeature
-from configs.settings import TextSettings
+from configs.features import TextSettings
 from configs.training import ObjectiveName
 from pipelines import storage
 from trainer.columns import raw_type

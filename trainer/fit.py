@@ -40,9 +40,14 @@ class Fit:
         self._steps = self._traced_steps()
         self._validation = Validation(model, plan)
 
-    def run(self, on_progress: Callable[[int], None]) -> list[dict[str, float]]:
+    def run(
+        self,
+        on_progress: Callable[[int], None],
+        on_epoch: Callable[[Mapping[str, float]], None] = lambda row: None,
+    ) -> list[dict[str, float]]:
         """Fit until the epochs or the patience end; the model is left at its best epoch.
 
+        `on_progress` is told of so many more titles, `on_epoch` of each row of the history.
         Returns the history: for each epoch `epoch`, and loss and accuracy on both parts (see
         `named_figures`). Raises `UsageError` where the loss is no longer a number, or a shard is
         damaged; the last good checkpoint stays.
@@ -52,6 +57,7 @@ class Fit:
         with naming_damage(files):
             while self.state.epoch < self.plan.epochs and not self._out_of_patience():
                 self._run_epoch(on_progress)
+                on_epoch(self.state.history[-1])
         if self.state.best_epoch != self.state.epoch - 1:
             self._checkpoints.restore_best()
         return self.state.history

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from configs.loading import fingerprint
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.made_with import check_made_with
-from pipelines.progress import counting
+from pipelines.progress import ProgressCounter, counting
 from pipelines.stage import Manifest, Outcome, require_manifest, run_stage
 from trainer.checkpoints import any_checkpoint, check_checkpoint
 from trainer.columns import columns_seen, described
@@ -150,7 +150,7 @@ def fit_members(
     strategy: tf.distribute.Strategy,
     checkpoints: str,
     fitted_on: Mapping[str, str],
-    on_progress: Callable[[int], None],
+    progress: ProgressCounter,
 ) -> Fitted:
     """Fit one member after the other; of several the model is their mean."""
     started = time.perf_counter()
@@ -160,7 +160,8 @@ def fit_members(
         own = setup.of_member(number, words_alone=words_alone)
         folder = f"{checkpoints}/member-{number}" if number else checkpoints
         one = _prepared(own, settings, strategy, folder, fitted_on, number)
-        one.run(on_progress)
+        member = f"member {number + 1}, " if setup.members > 1 else ""
+        one.run(progress, lambda row: progress.say(member + _told(row, own.plan.epochs)))
         if number < setup.members - 1 or words_alone:
             one.keep()
         return one
@@ -172,6 +173,12 @@ def fit_members(
         best = figures_of(model, setup.plan, [one.best for one in fits])
         history = mean_history([one.history for one in fits])
     return Fitted(model, setup, best, history, time.perf_counter() - started)
+
+
+def _told(row: Mapping[str, float], epochs: int) -> str:
+    """Return a row of the history as a line: `epoch 2 of 16: loss 0.1234, accuracy 0.9712`."""
+    found = ", ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "epoch")
+    return f"epoch {row['epoch']:.0f} of {epochs}: {found}"
 
 
 def _prepared(

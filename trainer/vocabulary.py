@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from configs.artifacts import RunArtifacts
 from configs.errors import UsageError
+from configs.features import NgramSettings
 from configs.models import BagOfNgramsSettings, FitSettings, VectorFile, WordSettings
-from configs.settings import NgramSettings
-from pipelines import storage
+from pipelines import fingerprints, listing
 from pipelines.progress import counting
 from trainer.transform import load_transform
 from trainer.vectors import WordVectors, read_all_vectors, read_vectors
@@ -108,4 +108,4 @@ def vectors_fingerprint(settings: FitSettings) -> str:
     vectors = getattr(settings, "vectors", None)
     if not isinstance(vectors, VectorFile):
         return ""
-    return storage.content_fingerprint(storage.list_files(vectors.path))
+    return fingerprints.content_fingerprint(listing.list_files(vectors.path))

@@ -8,7 +8,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from configs.columns import ColumnFeature
-from configs.settings import SplitSettings
+from configs.preprocess import SplitSettings
 from transforms.features import column_batch, without_columns
 from transforms.titles import split_of
 

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from configs.settings import NgramSettings, SplitSettings, TextSettings, TokenSettings
+from configs.features import NgramSettings, TextSettings, TokenSettings
+from configs.preprocess import SplitSettings
 from transforms.example_bytes import pack_int64
 from transforms.text import clean_title, keyed_hash, ngram_buckets, tokenize
-from transforms.title_batches import is_training
 from transforms.title_parts import TitleFeatures
-from transforms.titles import list_array
+from transforms.titles import is_training, list_array
 from transforms.tokens import TOKEN_COUNTS
 
 _STRINGS = [tf.TensorSpec([None], tf.string)]

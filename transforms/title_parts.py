@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.settings import SplitSettings
+from configs.preprocess import SplitSettings
 from transforms.example_bytes import unpack_int64
 from transforms.seen_ngrams import merge_seen, seen_in
-from transforms.title_batches import count_titles, of_training
-from transforms.titles import CLEANED, DISTINCT, distinct_titles
+from transforms.title_counts import count_titles
+from transforms.titles import CLEANED, DISTINCT, distinct_titles, of_training
 from transforms.tokens import NGRAMS, RESERVED_IDS, TOKEN_COUNTS, TOKENS, merge_token_counts
 
 # `tokens` are places in the part's dictionary; `ngrams` are packed by `example_bytes.pack_int64`.

@@ -14,9 +14,11 @@ import apache_beam as beam
 import pyarrow as pa
 
 import transforms.batches  # noqa: F401  registers the coder of record batches
-from configs.settings import SplitSettings, TextSettings, TokenSettings
+from configs.features import TextSettings, TokenSettings
+from configs.preprocess import SplitSettings
 from transforms.overlap import OverlappedDoFn, in_global_window
-from transforms.title_batches import clean_batch, count_titles, count_tokens
+from transforms.title_batches import clean_batch, count_tokens
+from transforms.title_counts import count_titles
 from transforms.titles import cut_by_key, distinct_titles
 from transforms.tokens import TOKEN_COUNTS, merge_token_counts
 

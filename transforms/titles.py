@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.preprocess import SplitSettings
 from transforms.categories import NO_LABEL, Taxonomy
 from transforms.labels import split_labels
 from transforms.text_keys import KEY_BITS
@@ -92,6 +93,17 @@ def split_of(key: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     """
     ends = np.cumsum(np.asarray(shares, np.float64))[:-1] * float(1 << KEY_BITS)
     return np.searchsorted(ends, key.astype(np.float64), side="right").astype(np.int8)
+
+
+def of_training(titles: pa.RecordBatch, split: SplitSettings) -> pa.RecordBatch:
+    """Return the titles of the train part."""
+    return titles.filter(pa.array(is_training(titles, split)))
+
+
+def is_training(titles: pa.RecordBatch, split: SplitSettings) -> np.ndarray:
+    """Return which titles are of the train part, bool [n]."""
+    key = titles.column("key").to_numpy()
+    return split_of(key, (split.train, split.valid, split.test)) == 0
 
 
 def exclusive_labels(

@@ -17,9 +17,9 @@ import yaml
 from configs.errors import UsageError
 from configs.loading import parse_settings
 from configs.settings import Settings
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
-from pipelines.rejects import most_frequent
+from pipelines.rejects import MOST_OFTEN, most_frequent
 from pipelines.suggest.roles import Roles, roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
 from pipelines.suggest.trees import FoundTree, parent_table, tree_of
@@ -60,9 +60,9 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     return {"input": input_root, "files": len(files), **figures, "config": out}
 
 
-def _look(root: str) -> tuple[list[storage.FileInfo], Sample, FoundTree | None]:
+def _look(root: str) -> tuple[list[listing.FileInfo], Sample, FoundTree | None]:
     """Return the files of the catalogue, some records, and the tree whose ids these hold, if so."""
-    found = [file for file in storage.list_files(root) if _may_be_one(file.relative)]
+    found = [file for file in listing.list_files(root) if _may_be_one(file.relative)]
     if not found:
         raise UsageError(f"--input {root}: no file there; name the folder of the category files")
     if (table := parent_table(found)) is not None:
@@ -77,7 +77,7 @@ def _look(root: str) -> tuple[list[storage.FileInfo], Sample, FoundTree | None]:
     return files, sample_of(files), None
 
 
-def _most_alike(found: Sequence[storage.FileInfo]) -> list[storage.FileInfo]:
+def _most_alike(found: Sequence[listing.FileInfo]) -> list[listing.FileInfo]:
     """Return the files that have the ending of most bytes."""
     sizes: Counter[str] = Counter()
     for file in found:
@@ -99,7 +99,7 @@ def _ending(name: str) -> str:
 
 
 def _document(
-    root: str, files: Sequence[storage.FileInfo], sample: Sample, tree: FoundTree | None
+    root: str, files: Sequence[listing.FileInfo], sample: Sample, tree: FoundTree | None
 ) -> dict[str, Any]:
     of_tree = (tree.column,) if tree else ()
     roles = roles_of({k: v for k, v in sample.columns.items() if k not in of_tree})
@@ -126,7 +126,7 @@ def _document(
 
 
 def _categories(
-    files: Sequence[storage.FileInfo], sample: Sample, roles: Roles
+    files: Sequence[listing.FileInfo], sample: Sample, roles: Roles
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the section `categories`, and the categories of the sample."""
     if roles.categories:
@@ -219,14 +219,14 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
         "category": of_files.get(rules.source) or " + ".join(rules.columns) + in_tree,
         "records_tried": len(trial.titles) + len(trial.rejects),
         "rejected": len(trial.rejects),
-        **({"most_often_because": most_frequent(reasons)} if reasons else {}),
+        **({MOST_OFTEN: most_frequent(reasons)} if reasons else {}),
         "main_classes_in_these": len(names - {None}),
         "categories_in_these": len(set(labels)),
         "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],
     }
 
 
-def _as_yaml(document: dict[str, Any], files: Sequence[storage.FileInfo]) -> str:
+def _as_yaml(document: dict[str, Any], files: Sequence[listing.FileInfo]) -> str:
     head = (
         f"# Suggested by `aisle suggest-config` from {len(files)} files; look at each line.\n"
         "# Every key that may stand here is declared, with its default, in configs/settings.py;\n"

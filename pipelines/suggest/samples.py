@@ -14,7 +14,7 @@ from xml.parsers import expat
 import pyarrow.parquet as pq
 
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.json_documents import document_objects, first_list
 from pipelines.json_lines import is_json_lines, line_objects
 from pipelines.objects import Objects
@@ -44,7 +44,7 @@ class Sample:
     columns: dict[str, Values] = field(default_factory=dict)
 
 
-def sample_of(files: Sequence[storage.FileInfo]) -> Sample:
+def sample_of(files: Sequence[listing.FileInfo]) -> Sample:
     """Return how files are written by some of them, spread over all.
 
     Raises `UsageError` where they are empty, or are no text.
@@ -89,7 +89,7 @@ def _text(path: str, encoding: str) -> str:
 
 
 def _json_sample(
-    files: Sequence[storage.FileInfo], encoding: str, source: dict[str, Any]
+    files: Sequence[listing.FileInfo], encoding: str, source: dict[str, Any]
 ) -> Sample:
     if is_json_lines(files[0].path, encoding):
         parts = (line_objects(file.path, encoding=encoding) for file in files)
@@ -100,7 +100,7 @@ def _json_sample(
     return Sample({"format": "json", **where, **source}, _object_columns(parts))
 
 
-def _list_path(file: storage.FileInfo, encoding: str) -> str | None:
+def _list_path(file: listing.FileInfo, encoding: str) -> str | None:
     """Return the key of the longest list of objects in a document; in a large one, of the first."""
     if file.size > _WHOLE_BYTES:
         return first_list(file.path, encoding) or None
@@ -123,7 +123,7 @@ def _lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[int, str]]:
 
 
 def _table_sample(
-    files: Sequence[storage.FileInfo], texts: Sequence[str], source: dict[str, Any]
+    files: Sequence[listing.FileInfo], texts: Sequence[str], source: dict[str, Any]
 ) -> Sample:
     """Read delimited text: by the layout that most of it has."""
     layouts = {
@@ -157,7 +157,7 @@ def _table_sample(
     return Sample(found, dict(zip(names, map(list, columns), strict=True)))
 
 
-def _alike(files: Sequence[storage.FileInfo], layouts: Mapping[str, Layout]) -> dict[str, Layout]:
+def _alike(files: Sequence[listing.FileInfo], layouts: Mapping[str, Layout]) -> dict[str, Layout]:
     """Return the layouts that are like that of most bytes: in delimiter, quoting and columns.
 
     Files without a header are alike by how many columns they have.
@@ -188,7 +188,7 @@ def _in_turns(groups: Iterable[Iterable[Any]], count: int) -> list[Any]:
     return list(itertools.islice((v for turn in turns for v in turn if v is not None), count))
 
 
-def _parquet_columns(files: Sequence[storage.FileInfo]) -> dict[str, Values]:
+def _parquet_columns(files: Sequence[listing.FileInfo]) -> dict[str, Values]:
     rows: list[dict[str, Any]] = []
     for file in files:
         with storage.open_input(file.path) as raw:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from configs.categories import CategorySettings
 from configs.errors import UsageError
 from configs.source import SourceSettings
-from pipelines import storage
+from pipelines import listing
 from pipelines.category_tree import find_tree_files, load_tree
 from pipelines.suggest.names import CATEGORIES, PARENTS, TITLES
 from pipelines.suggest.roles import by_name, plain
@@ -37,7 +37,7 @@ _Columns = Mapping[str, Sequence[str]]
 class ParentTable:
     """A file of which a column seems to name parents: the headers of that, the ids, the names."""
 
-    file: storage.FileInfo
+    file: listing.FileInfo
     columns: dict[str, str]
 
 
@@ -60,7 +60,7 @@ class FoundTree:
         return [path for path in found.to_pylist() if path]
 
 
-def parent_table(files: Sequence[storage.FileInfo]) -> ParentTable | None:
+def parent_table(files: Sequence[listing.FileInfo]) -> ParentTable | None:
     """Return the first of a few texts whose header and beginning are those of a tree, if one is."""
     texts = [file for file in files if plain_name(file.relative).lower().endswith(_ENDINGS)]
     for file in texts if len(texts) <= _MOST_FILES else ():
@@ -117,7 +117,7 @@ def _ids(values: Sequence[Any], mark: str | None) -> Iterator[str]:
             yield from (t.strip() for t in (text.split(mark) if mark else [text]) if t.strip())
 
 
-def _beginning(file: storage.FileInfo) -> _Columns:
+def _beginning(file: listing.FileInfo) -> _Columns:
     """Return the columns of what the file begins with by their headers, if it is such a table."""
     with open_unpacked(file.path) as raw:
         start = raw.read(_START_BYTES)

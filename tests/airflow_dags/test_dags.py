@@ -40,8 +40,8 @@ def test_the_files_that_are_copied_to_another_airflow_load_there_without_a_confi
     for folder in ("airflow_dags", "configs"):
         shutil.copytree(HOME / folder, tmp_path / folder)
     (tmp_path / "pipelines").mkdir()
-    for name in ("__init__.py", "storage.py", "cloud_storage.py", "inbox.py"):
-        shutil.copy(HOME / "pipelines" / name, tmp_path / "pipelines")
+    for name in ("__init__", "storage", "cloud_storage", "listing", "fingerprints", "inbox"):
+        shutil.copy(HOME / "pipelines" / f"{name}.py", tmp_path / "pipelines")
     environment = {**airflow.environment, "PYTHONPATH": str(tmp_path), "AISLE_CONFIG": "none.yaml"}
     command = [AIRFLOW, WALK, "load"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True)

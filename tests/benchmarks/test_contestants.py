@@ -19,7 +19,7 @@ from benchmarks.catalogue import labelled_files
 from benchmarks.measure import ROOT
 from benchmarks.predict import write_dump
 from benchmarks.shards import write_lines
-from configs.settings import TokenSettings
+from configs.features import TokenSettings
 
 pl = pytest.importorskip("polars", reason="only make bench needs it")
 

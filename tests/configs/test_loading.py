@@ -8,7 +8,8 @@ import pytest
 
 from configs.errors import UsageError
 from configs.loading import fingerprint, load_settings, parse_settings
-from configs.settings import PreprocessSettings, Settings, SplitSettings
+from configs.preprocess import PreprocessSettings, SplitSettings
+from configs.settings import Settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # the words of invented titles: read by pipelines/sample.py, no settings

@@ -6,18 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from configs.categories import CategorySettings, Replacement
+from configs.dump import DumpSettings
+from configs.features import NgramSettings, TextSettings, TokenSettings
 from configs.models import BagOfNgramsSettings, CnnSettings, ModelSettings
-from configs.settings import (
-    DumpSettings,
-    NgramSettings,
-    PreprocessSettings,
-    Settings,
-    SourceSettings,
-    SplitSettings,
-    StoreSettings,
-    TextSettings,
-    TokenSettings,
-)
+from configs.preprocess import PreprocessSettings, SplitSettings
+from configs.settings import Settings, SourceSettings, StoreSettings
 
 
 def test_settings_are_frozen() -> None:

@@ -14,7 +14,7 @@ from gcs_server import read_only_server, speaking_to
 from servers import free_port
 
 from configs.errors import PassingFault, UsageError
-from pipelines import storage
+from pipelines import fingerprints, listing, storage
 
 NAMES = [
     "a.csv",
@@ -61,14 +61,14 @@ def pair(bucket: str, tmp_path: Path) -> tuple[str, str]:
     ],
 )
 def test_files_are_listed_as_on_a_disk(pair: tuple[str, str], root: str, pattern: str) -> None:
-    local, remote = (storage.list_files(f"{at}{root}", pattern) for at in pair)
+    local, remote = (listing.list_files(f"{at}{root}", pattern) for at in pair)
     assert [(f.relative, f.size) for f in remote] == [(f.relative, f.size) for f in local]
     for file in remote:
         assert storage.read_bytes(file.path).endswith(file.relative.encode())
 
 
 def test_the_same_files_have_the_same_fingerprint(pair: tuple[str, str]) -> None:
-    here, there = (storage.content_fingerprint(storage.list_files(root)) for root in pair)
+    here, there = (fingerprints.content_fingerprint(listing.list_files(root)) for root in pair)
     assert here == there
 
 
@@ -117,7 +117,7 @@ def _write_half_and_fail(path: str) -> None:
 def test_a_folder_is_moved_whole_and_removed_whole(pair: tuple[str, str]) -> None:
     _, remote = pair
     storage.move_tree(f"{remote}/x", f"{remote}/new/place")
-    assert [f.relative for f in storage.list_files(f"{remote}/new")] == [
+    assert [f.relative for f in listing.list_files(f"{remote}/new")] == [
         "place/b.csv",
         "place/notes.txt",
         "place/y/c.csv",
@@ -137,9 +137,9 @@ def test_a_file_is_linked_and_has_the_checksum_of_a_local_one(pair: tuple[str, s
     for root in pair:
         storage.link_file(f"{root}/x/b.csv", f"{root}/kept/b.csv")
         storage.remove_tree(f"{root}/x/b.csv")
-        assert storage.checksum(f"{root}/x/b.csv") is None
+        assert fingerprints.checksum(f"{root}/x/b.csv") is None
         found.append(
-            (storage.read_bytes(f"{root}/kept/b.csv"), storage.checksum(f"{root}/kept/b.csv"))
+            (storage.read_bytes(f"{root}/kept/b.csv"), fingerprints.checksum(f"{root}/kept/b.csv"))
         )
     assert found[0] == found[1]
     with pytest.raises(FileNotFoundError):
@@ -177,7 +177,7 @@ def test_a_folder_is_published_when_its_block_ends(bucket: str) -> None:
 def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
     for use in (
         lambda path: storage.exists(path),
-        lambda path: storage.list_files(path),
+        lambda path: listing.list_files(path),
         lambda path: storage.make_folder(path),
         lambda path: storage.write_bytes(path, b"x"),
         lambda path: storage.read_bytes(path),

@@ -13,11 +13,12 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
 from configs.columns import CategoricalColumn, DenseColumn
+from configs.dump import DumpSettings
 from configs.errors import UsageError
-from configs.settings import DumpSettings
 from pipelines.dumps import (
     NO_ID,
     NO_TITLE,
+    dump_fingerprint,
     find_dump_files,
     read_dump_file,
 )
@@ -34,7 +35,7 @@ ROWS = [("7", "Dog, Bed"), ("8", 'Bed "XL"\nblue'), ("x 9", "é")]
 def read(path: Path, **settings: str | list[str]) -> tuple[list[Row], list[RejectedRow]]:
     """Return (line, id, title) of each row, and the rejects."""
     chosen = DumpSettings(**settings)
-    (file,), _ = find_dump_files(str(path), chosen)
+    (file,) = find_dump_files(str(path), chosen)
     rows, rejects = [], []
     for batch, bad in read_dump_file(file, chosen):
         assert set(batch.column("file").to_pylist()) <= {0}
@@ -229,11 +230,12 @@ def test_a_byte_order_mark_before_json_is_no_part_of_it(tmp_path: Path) -> None:
 def test_a_fingerprint_changes_with_the_content_of_any_file(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         table(tmp_path, name, "id,title\n1,Bed\n")
-    files, one = find_dump_files(str(tmp_path), DumpSettings())
+    files = find_dump_files(str(tmp_path), DumpSettings())
+    one = dump_fingerprint(files)
     table(tmp_path, "b.csv", "id,title\n1,Bag\n")
-    _, other = find_dump_files(str(tmp_path), DumpSettings())
+    assert find_dump_files(str(tmp_path), DumpSettings()) == files
     assert [(file.number, file.relative) for file in files] == [(0, "a.csv"), (1, "b.csv")]
-    assert one != other
+    assert one != dump_fingerprint(files)
 
 
 @pytest.mark.parametrize("form", ["{}", "{}/*", "{}/**"])
@@ -246,8 +248,8 @@ def test_what_spark_lays_beside_a_dump_is_no_part_of_it(tmp_path: Path, form: st
     for name in ("_SUCCESS", "_metadata", ".part-0.csv.crc", "_temporary/0/part-1.csv"):
         table(folder, name, "")
     found = find_dump_files(form.format(folder), DumpSettings())
-    assert [Path(file.path).name for file in found[0]] == ["part-0.csv"]
-    assert found == before
+    assert [Path(file.path).name for file in found] == ["part-0.csv"]
+    assert dump_fingerprint(found) == dump_fingerprint(before)
 
 
 def test_a_file_that_is_named_itself_is_a_dump_whatever_its_name(tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ def test_beam_reads_all_files_with_their_rejects_beside_them(tmp_path: Path) -> 
     table(tmp_path, "a.csv", "id,title\n1,Bed\n,Bib\n")
     jsonl(tmp_path, {"id": 2, "title": "Bag"})
     settings = DumpSettings()
-    files, _ = find_dump_files(str(tmp_path), settings)
+    files = find_dump_files(str(tmp_path), settings)
     with beam.Pipeline("FnApiRunner") as pipeline:
         found = pipeline | beam.Create(files) | ReadDump(settings, ProgressLog())
         rows = found.rows | beam.FlatMap(
@@ -314,7 +316,7 @@ def test_further_columns_come_along_under_the_names_of_the_features(tmp_path: Pa
     dump = tmp_path / "dump.csv"
     dump.write_text("id,title,cost,About\n1,Bed,5.5, red \n2,Cot,,\n3,Bib,5 EUR,x\n")
     settings = DumpSettings(columns={"price": "cost"})
-    (file,), _ = find_dump_files(str(dump), settings, FEATURES)
+    (file,) = find_dump_files(str(dump), settings, FEATURES)
     ((batch, rejects),) = read_dump_file(file, settings, FEATURES)
     assert batch.schema.names == ["file", "line", "id", "title", "price", "about"]
     assert batch.column("about").to_pylist() == ["red", ""]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from configs.errors import UsageError
-from pipelines import storage
+from pipelines import listing, storage
 from pipelines.sample import write_catalogue, write_dump
 
 TITLES = 6_000
@@ -29,7 +29,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {f.relative: storage.read_bytes(f.path) for f in storage.list_files(str(folder))}
+    return {f.relative: storage.read_bytes(f.path) for f in listing.list_files(str(folder))}
 
 
 def category(path: str) -> str:

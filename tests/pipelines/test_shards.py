@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from pipelines import storage
+from pipelines import fingerprints
 from pipelines.shards import TFRecordFile, frame
 
 CHANCE = random.Random(1)
@@ -30,7 +30,7 @@ def test_tensorflow_reads_back_what_was_written(tmp_path: Path, level: int) -> N
     checksum = written(str(path), COLUMN[:2], COLUMN[2:], level=level)
     found = tf.data.TFRecordDataset(str(path), "GZIP")
     assert list(found.as_numpy_iterator()) == EXAMPLES
-    assert storage.checksum(str(path)) == checksum
+    assert fingerprints.checksum(str(path)) == checksum
 
 
 def test_the_stream_is_that_of_tensorflows_writer(tmp_path: Path) -> None:

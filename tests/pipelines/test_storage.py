@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UsageError
-from pipelines import storage
-from pipelines.storage import FileInfo
+from pipelines import fingerprints, listing, storage
+from pipelines.listing import FileInfo
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def names(root: str | Path, pattern: str = "**") -> list[str]:
-    return [file.relative for file in storage.list_files(str(root), pattern)]
+    return [file.relative for file in listing.list_files(str(root), pattern)]
 
 
 def write_half_and_fail(path: Path) -> None:
@@ -42,7 +42,7 @@ def test_files_below_a_folder_are_listed_by_path_without_hidden_ones(shop: Path)
 
 def test_a_single_file_is_listed_by_its_name_and_size(shop: Path) -> None:
     path = str(shop / "x/b.csv")
-    assert storage.list_files(path, "**/*.csv") == [FileInfo(path, "b.csv", 7)]
+    assert listing.list_files(path, "**/*.csv") == [FileInfo(path, "b.csv", 7)]
 
 
 def test_files_of_a_glob_are_named_below_the_folder_they_share(tmp_path: Path) -> None:
@@ -69,19 +69,19 @@ def test_a_relative_folder_is_listed_as_the_same_folder(
 
 
 def test_a_fingerprint_follows_from_names_and_contents_alone(shop: Path, tmp_path: Path) -> None:
-    files = storage.list_files(str(shop))
+    files = listing.list_files(str(shop))
     moved = shop.rename(tmp_path / "moved")
-    again = storage.list_files(str(moved))
-    assert storage.content_fingerprint(again) == storage.content_fingerprint(
+    again = listing.list_files(str(moved))
+    assert fingerprints.content_fingerprint(again) == fingerprints.content_fingerprint(
         [FileInfo(str(moved / file.relative), file.relative, file.size) for file in files]
     )
-    before = storage.content_fingerprint(again)
+    before = fingerprints.content_fingerprint(again)
     (moved / "a.csv").write_text("b.csv")
-    assert storage.content_fingerprint(storage.list_files(str(moved))) != before
+    assert fingerprints.content_fingerprint(listing.list_files(str(moved))) != before
     (moved / "a.csv").write_text("a.csv")
-    assert storage.content_fingerprint(storage.list_files(str(moved))) == before
+    assert fingerprints.content_fingerprint(listing.list_files(str(moved))) == before
     (moved / "a.csv").rename(moved / "b.csv")
-    assert storage.content_fingerprint(storage.list_files(str(moved))) != before
+    assert fingerprints.content_fingerprint(listing.list_files(str(moved))) != before
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
     with storage.open_output(str(path)) as file:
         file.write(b"half")
         assert not storage.exists(str(path))
-        assert storage.list_files(str(tmp_path)) == []
+        assert listing.list_files(str(tmp_path)) == []
     assert storage.exists(str(path))
 
 
@@ -186,5 +186,5 @@ def test_a_checksum_is_that_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "digits"
     path.write_bytes(b"123456789")
     expected = base64.b64encode(bytes.fromhex("E3069283")).decode()
-    assert storage.checksum(str(path)) == storage.checksum_of(b"123456789") == expected
-    assert storage.checksum(str(tmp_path / "none")) is None
+    assert fingerprints.checksum(str(path)) == fingerprints.checksum_of(b"123456789") == expected
+    assert fingerprints.checksum(str(tmp_path / "none")) is None

@@ -20,7 +20,9 @@ from configs.errors import UsageError
 from configs.loading import load_settings
 from configs.settings import Settings
 from pipelines.category_files import find_category_files, read_category_file
+from pipelines.rejects import MOST_OFTEN
 from pipelines.suggest.config import suggest_config
+from transforms.column_values import NO_TITLE
 from transforms.labels import BETWEEN_LABELS
 
 ROWS = 120
@@ -258,3 +260,12 @@ def test_the_command_shows_what_it_reads_and_never_writes_over_a_file(root: Path
     assert again.status == 2
     assert "is there already" in again.err
     assert out.read_bytes() == before
+
+
+def test_the_reason_of_most_rejects_has_the_name_it_has_in_every_command(root: Path) -> None:
+    semicolons(root)
+    with open(root / "katalog.csv", "ab") as file:
+        file.write(b"1;;1,50;Garten > Rasen\n" * 2 + b"2;Rasen;1,50;\n")
+    figures = suggest_config(str(root), str(root.parent / "shop.yaml"))
+    assert figures["rejected"] == 3
+    assert figures[MOST_OFTEN] == NO_TITLE

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from configs.dump import DumpSettings
 from configs.errors import UsageError
-from configs.settings import DumpSettings, Settings
+from configs.settings import Settings
 from pipelines.category_files import find_category_files, read_category_file
 from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.unpacking import plain_name
@@ -151,7 +152,7 @@ def test_dumps_may_be_compressed_and_a_damaged_one_is_refused_before_any_work(
     packed = PACKERS[ending]("\n".join(["id,title", *lines, ""]).encode())
     dump = tmp_path / f"dump.CSV.{ending.upper()}"
     dump.write_bytes(packed)
-    (file,), _ = find_dump_files(str(dump), DumpSettings())
+    (file,) = find_dump_files(str(dump), DumpSettings())
     read_back = [
         f"{key},{title}"
         for batch, rejects in read_dump_file(file, DumpSettings())

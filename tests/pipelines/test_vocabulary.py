@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from configs.errors import UsageError
-from configs.settings import Settings, TokenSettings
+from configs.features import TokenSettings
+from configs.settings import Settings
 from pipelines.preprocess import preprocess_fingerprint
 from pipelines.vocabulary import check_vocabulary, vocabulary_of
 from transforms.tokens import TOKEN_COUNTS

@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from chain import Shop, one_line
 from small_models import SHAPE, small_model, small_settings
+from watcher import Watcher
 
 from configs.loading import load_settings
 from configs.models import BagOfNgramsSettings, CnnSettings
-from pipelines import progress
 from trainer.members import MeanOfMembers, fit_kinds, mean_history
 from trainer.models import FAMILIES
 from trainer.train import Fitted, fit_model, hparams_id
@@ -224,18 +224,12 @@ def _counted(
     monkeypatch: pytest.MonkeyPatch, shop: Shop, sets: list[str], stop_after: int = 0
 ) -> int:
     """Train, return how many titles were stepped over; stop after so many, if not 0."""
-    seen: list[int] = []
-
-    def count(more: int) -> None:
-        seen.append(more)
-        if stop_after and sum(seen) >= stop_after:
-            raise KeyboardInterrupt
-
+    watcher = Watcher(stop_after or float("inf"))
     with monkeypatch.context() as patched:
-        patched.setattr(progress, "ProgressCounter", lambda: count)
+        watcher.watch(patched)
         said = shop("train", sets=sets)
     assert said.status == (130 if stop_after else 0), said.err
-    return sum(seen)
+    return watcher.seen
 
 
 def test_a_member_of_other_examples_is_forgotten(

@@ -13,8 +13,8 @@ from small_models import SHAPE, inputs, seen_ngrams, sets, small_model
 from tiny_shop import OpenShop
 
 from configs.errors import UsageError
+from configs.features import NgramSettings
 from configs.models import BagOfNgramsSettings, NgramVectorSettings
-from configs.settings import NgramSettings
 from trainer.models import FAMILIES
 from trainer.models.bag_of_ngrams import distinct_ngrams
 from trainer.models.vector_mean import VectorMean

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from chain import Shop, contents, one_line
 from tiny_shop import OpenShop
-
-from pipelines import progress
+from watcher import Watcher
 
 MANY_STEPS = ["models.bag_of_ngrams.batch_size=4", "training.checkpoint_seconds=0.0001"]
 
@@ -27,15 +26,8 @@ def interrupted(own: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[Shop, list[
 
 def _interrupt(shop: Shop, sets: list[str], monkeypatch: pytest.MonkeyPatch, titles: int) -> None:
     """Press Ctrl-C after so many titles."""
-    seen = []
-
-    def count(more: int) -> None:
-        seen.append(more)
-        if sum(seen) >= titles:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
-        patched.setattr(progress, "ProgressCounter", lambda: count)
+        Watcher(titles).watch(patched)
         assert shop("train", sets=sets).status == 130
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from transforms.labels import BETWEEN_LABELS, LabelColumn, record_labels, split_labels
-from transforms.title_batches import count_titles
+from transforms.title_counts import count_titles
 from transforms.titles import CLEANED, distinct_titles
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from configs.settings import TextSettings, TokenSettings
+from configs.features import TextSettings, TokenSettings
 from transforms.graphs import clean_and_hash, cleaning_of, unique_tokens
 from transforms.text import clean_title, hash_characters, hash_ngrams, keyed_hash, tokenize
 from transforms.text_keys import KEY_BITS

@@ -8,7 +8,8 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 
-from configs.settings import NgramSettings, SplitSettings, TokenSettings
+from configs.features import NgramSettings, TokenSettings
+from configs.preprocess import SplitSettings
 from transforms.example_bytes import pack_int64, unpack_int64
 from transforms.graphs import title_features
 from transforms.title_batches import count_tokens

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.util import assert_that, equal_to
 
-from configs.settings import SplitSettings, TextSettings, TokenSettings
+from configs.features import TextSettings, TokenSettings
+from configs.preprocess import SplitSettings
 from transforms.title_batches import READ, clean_batch
 from transforms.title_steps import (
     STATS,
