@@ -39,7 +39,7 @@ DUMP_ROWS = pa.schema(
 NO_ID = "no id"
 
 Format = Literal["csv", "tsv", "jsonl", "json", "xml", "parquet"]
-_ENDINGS: dict[str, Format] = {
+ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".txt": "tsv",
@@ -49,6 +49,7 @@ _ENDINGS: dict[str, Format] = {
     ".xml": "xml",
     ".parquet": "parquet",
 }
+DELIMITERS: dict[str, str] = {"csv": ",", "tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,12 @@ def _format_of(file: storage.FileInfo, settings: DumpSettings) -> Format:
     if settings.format != "auto":
         return settings.format
     ending = "." + plain_name(file.relative).rpartition(".")[2].lower()
-    if ending not in _ENDINGS:
+    if ending not in ENDINGS:
         raise UsageError(
             f"--dump {file.relative}: its format cannot be told from {ending!r}; "
-            "set dump.format to csv, tsv, jsonl, json, xml or parquet"
+            "set dump.format to csv, tsv, jsonl, json, xml or parquet, or leave it out by a glob"
         )
-    form = _ENDINGS[ending]
+    form = ENDINGS[ending]
     if form == "xml" and settings.items is None:
         raise UsageError(
             f"--dump {file.relative}: XML needs dump.items, the name of the element that holds "
@@ -187,9 +188,16 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
         )
     if file.form == "parquet":
         return read_parquet_blocks(file.path, file.relative, columns)
-    delimiter = settings.delimiter or {"csv": ",", "tsv": "\t"}[file.form]
-    quoted = settings.quoting == "rfc4180"
-    form = TableFormat(delimiter, settings.encoding, settings.max_record_bytes, quoted=quoted)
+    delimiter = settings.delimiter or DELIMITERS[file.form]
+    form = TableFormat(
+        delimiter,
+        settings.encoding,
+        settings.max_record_bytes,
+        quoted=settings.quoting == "rfc4180",
+        header=tuple(settings.header),
+        skip_lines=settings.skip_lines,
+        escape=settings.escape,
+    )
     return read_blocks(file.path, file.relative, columns, form)
 
 

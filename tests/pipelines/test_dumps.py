@@ -291,6 +291,13 @@ def test_quotes_can_be_text_and_a_title_several_columns(tmp_path: Path) -> None:
     assert rejects == [RejectedRow("dump.tsv", 4, NO_TITLE, b'["3", ""]')]
 
 
+def test_a_dump_is_read_behind_lines_to_skip_and_with_names_of_its_own(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text('Report,of May\n1,"Bed 5\\" wide"\n')
+    rows, rejects = read(dump, skip_lines=1, header=["id", "title"], escape="\\")
+    assert (rows, rejects) == ([(2, "1", 'Bed 5" wide')], [])
+
+
 def test_titles_of_several_keys_in_json_lines(tmp_path: Path) -> None:
     row = {"id": 7, "maker": None, "name": "Cot", "size": 5}
     rows, _ = read(jsonl(tmp_path, row), title_join=["maker", "name", "size"])
