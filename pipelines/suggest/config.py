@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,11 @@ from configs.loading import parse_settings
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
+from pipelines.dumps import DELIMITERS, ENDINGS
 from pipelines.rejects import most_frequent
+from pipelines.suggest.files import catalogue_files, ending_of, pattern_of, shown
+from pipelines.suggest.names import CATEGORIES, by_name
+from pipelines.suggest.paths import NUMBER_BEFORE, texts_of, with_letters
 from pipelines.suggest.roles import Roles, roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
 from pipelines.unpacking import plain_name
@@ -29,7 +34,7 @@ from transforms.labels import BETWEEN_LABELS
 _TRIED_RECORDS = 2000
 _TRIED_FILES = 8
 _SHOWN = 5
-_NO_CATALOGUE = (".md", ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".yaml", ".yml", ".html", ".py")
+_SURE = 2.0  # of a column's name, by which alone it is the category
 
 
 @dataclass
@@ -48,7 +53,7 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     """
     if storage.exists(out):
         raise UsageError(f"--out {out}: is there already; name another file, or remove it")
-    files = _catalogue_files(input_root)
+    files, left_out = catalogue_files(input_root)
     sample = sample_of(files)
     document = _document(input_root, files, sample)
     settings = parse_settings(document, out)
@@ -56,41 +61,18 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     storage.make_folder(posixpath.dirname(out) or ".", "--out")
     storage.write_bytes(out, _as_yaml(document, files).encode())
     figures = _figures(document, settings, trial)
-    return {"input": input_root, "files": len(files), **figures, "config": out}
-
-
-def _catalogue_files(root: str) -> list[storage.FileInfo]:
-    """Return the files that have the ending of most of them, but for what is no catalogue."""
-    found = [file for file in storage.list_files(root) if _may_be_one(file.relative)]
-    if not found:
-        raise UsageError(f"--input {root}: no file there; name the folder of the category files")
-    sizes: Counter[str] = Counter()
-    for file in found:
-        sizes[_ending(file.relative)] += file.size
-    most = sizes.most_common(1)[0][0]
-    return [file for file in found if _ending(file.relative) == most]
-
-
-def _may_be_one(name: str) -> bool:
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    return not hidden and not name.lower().endswith(_NO_CATALOGUE)
-
-
-def _ending(name: str) -> str:
-    """Return a file's ending, that of its compression with it: `.csv.gz`."""
-    stem = plain_name(name)
-    packed = name[len(stem) :]
-    return os.path.splitext(stem)[1] + packed
+    aside = {"files_left_out": left_out} if left_out else {}
+    return {"input": input_root, "files": len(files), **aside, **figures, "config": out}
 
 
 def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> dict[str, Any]:
     roles = roles_of(sample.columns)
     if roles is None:
         raise UsageError(
-            f"--input {root}: none of the columns {list(sample.columns)} looks like a title; "
+            f"--input {root}: none of the columns {shown(sample.columns)} looks like a title; "
             "write the config by hand (docs/catalogues.md)"
         )
-    source = {"files": f"**/*{_ending(files[0].relative)}", **sample.source}
+    source = {"files": pattern_of(files), **sample.source}
     source["columns"] = {"title": [roles.title]}
     categories, values = _categories(files, sample, roles)
     document: dict[str, Any] = {"name": _name(root), "source": source, "categories": categories}
@@ -99,9 +81,21 @@ def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> d
     if not any(categories["separator"] in value for value in values):
         document["objectives"] = {"rule_based": False}  # there is no tree
     dump = {"id": roles.id or "id", "title": roles.title}
-    alike = ("items", "encoding", "delimiter", "quoting")
-    dump |= {key: sample.source[key] for key in alike if key in sample.source}
-    return {**document, "dump": dump}
+    return {**document, "dump": dump | _dump_form(files[0].relative, sample.source)}
+
+
+def _dump_form(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a dump is written, if it is as the category files are."""
+    alike = ("items", "encoding", "quoting", "escape", "header", "skip_lines")
+    found = {key: copy.copy(source[key]) for key in alike if key in source}
+    form = source.get("format", "csv")
+    known = ENDINGS.get(ending_of(plain_name(name)).lower())
+    if known is None:
+        found["format"] = form
+    delimiter = source.get("delimiter", ",")
+    if form == "csv" and delimiter != DELIMITERS.get(known or "csv"):
+        found["delimiter"] = delimiter
+    return found
 
 
 def _categories(
@@ -109,25 +103,14 @@ def _categories(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the section `categories`, and the categories of the sample."""
     if roles.categories:
-        found = {"source": "columns", "columns": roles.categories, "separator": roles.separator}
-        if roles.label_separator:
-            found["label_separator"] = roles.label_separator
-        rows = zip(*(sample.columns[name] for name in roles.categories), strict=True)
-        values = [
-            roles.separator.join(str(v[0] if isinstance(v, list) and v else v or "") for v in row)
-            for row in rows
-        ]
-        return found, [value for value in values if value.strip(f" {roles.separator}")]
+        return _of_columns(roles), _values(roles, sample)
     names = [plain_name(file.relative) for file in files]
     folders = {os.path.dirname(name) for name in names}
     if len(folders) > 1 and "" not in folders:
         return {"source": "folders", "separator": "/"}, sorted(folders)
     stems = [os.path.splitext(os.path.basename(name))[0] for name in names]
     if len(stems) == 1:
-        raise UsageError(
-            f"no column of {files[0].path} looks like a category; its columns are "
-            f"{list(sample.columns)}: write the config by hand (docs/catalogues.md)"
-        )
+        raise UsageError(f"--input {files[0].path}: {_why_no_category(sample)}")
     separator, prefix = _parts_of_names(stems)
     found = {"source": "file_name", "separator": separator}
     if prefix:
@@ -136,6 +119,54 @@ def _categories(
         category_of_file(name, rename=[], prefix=prefix, separator=separator) for name in names
     ]
     return found, values
+
+
+def _why_no_category(sample: Sample) -> str:
+    """Say why no column is the category of records, and what to do."""
+    if len(next(iter(sample.columns.values()), [])) == 1:
+        return "holds one record alone; expected a list of records, or one on each line"
+    for name, values in sample.columns.items():
+        if by_name(name, CATEGORIES) >= _SURE and len(found := set(texts_of(values))) == 1:
+            return (
+                f"its column {name} holds {found.pop()!r} alone; a model learns to tell two "
+                "categories or more: name the folder of them all"
+            )
+    return (
+        f"no column looks like a category; its columns are {shown(sample.columns)}: "
+        "write the config by hand (docs/catalogues.md)"
+    )
+
+
+def _of_columns(roles: Roles) -> dict[str, Any]:
+    """Return the section `categories` for columns."""
+    found: dict[str, Any] = {
+        "source": "columns",
+        "columns": roles.categories,
+        "separator": roles.separator,
+    }
+    if roles.label_separator:
+        found["label_separator"] = roles.label_separator
+    if roles.lists_are_paths:
+        found["lists"] = "path"
+    if roles.entities:
+        found["rename"] = [{"find": entity, "replace": meant} for entity, meant in roles.entities]
+    if roles.numbers_before:
+        found["replace"] = [{"find": NUMBER_BEFORE, "replace": ""}]
+    return found
+
+
+def _values(roles: Roles, sample: Sample) -> list[str]:
+    """Return the categories of the sample, of several the first."""
+    rows = zip(*(sample.columns[name] for name in roles.categories), strict=True)
+    raw = (roles.separator.join(_first(value, roles) for value in row) for row in rows)
+    values = [with_letters(value, roles.entities) for value in raw]
+    return [value for value in values if value.strip(f" {roles.separator}")]
+
+
+def _first(value: Any, roles: Roles) -> str:
+    if not isinstance(value, list):
+        return value or ""
+    return roles.separator.join(value if roles.lists_are_paths else value[:1])
 
 
 def _parts_of_names(stems: Sequence[str]) -> tuple[str, str]:
