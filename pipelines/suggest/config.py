@@ -21,20 +21,19 @@ from pipelines import storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
 from pipelines.dumps import DELIMITERS, ENDINGS
 from pipelines.rejects import most_frequent
+from pipelines.suggest.category_rules import categories_of, levels_of
 from pipelines.suggest.files import catalogue_files, ending_of, pattern_of, shown
-from pipelines.suggest.names import CATEGORIES, by_name
-from pipelines.suggest.paths import NUMBER_BEFORE, texts_of, with_letters
-from pipelines.suggest.roles import Roles, roles_of
+from pipelines.suggest.paths import texts_of
+from pipelines.suggest.roles import roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
 from pipelines.unpacking import plain_name
-from transforms.categories import category_of_file, level_name
+from transforms.categories import level_name
 from transforms.csv_records import RejectedRow
 from transforms.labels import BETWEEN_LABELS
 
 _TRIED_RECORDS = 2000
 _TRIED_FILES = 8
 _SHOWN = 5
-_SURE = 2.0  # of a column's name, by which alone it is the category
 
 
 @dataclass
@@ -66,6 +65,11 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
 
 
 def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> dict[str, Any]:
+    if not any(map(texts_of, sample.columns.values())):
+        raise UsageError(
+            f"--input {root}: {files[0].relative} holds a header alone, or nothing; name the "
+            "folder of the category files"
+        )
     roles = roles_of(sample.columns)
     if roles is None:
         raise UsageError(
@@ -74,9 +78,9 @@ def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> d
         )
     source = {"files": pattern_of(files), **sample.source}
     source["columns"] = {"title": [roles.title]}
-    categories, values = _categories(files, sample, roles)
+    categories, values = categories_of(files, sample, roles)
     document: dict[str, Any] = {"name": _name(root), "source": source, "categories": categories}
-    if levels := _levels(values, categories["separator"]):
+    if levels := levels_of(values, categories["separator"]):
         categories["levels"] = levels
     if not any(categories["separator"] in value for value in values):
         document["objectives"] = {"rule_based": False}  # there is no tree
@@ -96,102 +100,6 @@ def _dump_form(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
     if form == "csv" and delimiter != DELIMITERS.get(known or "csv"):
         found["delimiter"] = delimiter
     return found
-
-
-def _categories(
-    files: Sequence[storage.FileInfo], sample: Sample, roles: Roles
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the section `categories`, and the categories of the sample."""
-    if roles.categories:
-        return _of_columns(roles), _values(roles, sample)
-    names = [plain_name(file.relative) for file in files]
-    folders = {os.path.dirname(name) for name in names}
-    if len(folders) > 1 and "" not in folders:
-        return {"source": "folders", "separator": "/"}, sorted(folders)
-    stems = [os.path.splitext(os.path.basename(name))[0] for name in names]
-    if len(stems) == 1:
-        raise UsageError(f"--input {files[0].path}: {_why_no_category(sample)}")
-    separator, prefix = _parts_of_names(stems)
-    found = {"source": "file_name", "separator": separator}
-    if prefix:
-        found["prefix"] = prefix
-    values = [
-        category_of_file(name, rename=[], prefix=prefix, separator=separator) for name in names
-    ]
-    return found, values
-
-
-def _why_no_category(sample: Sample) -> str:
-    """Say why no column is the category of records, and what to do."""
-    if len(next(iter(sample.columns.values()), [])) == 1:
-        return "holds one record alone; expected a list of records, or one on each line"
-    for name, values in sample.columns.items():
-        if by_name(name, CATEGORIES) >= _SURE and len(found := set(texts_of(values))) == 1:
-            return (
-                f"its column {name} holds {found.pop()!r} alone; a model learns to tell two "
-                "categories or more: name the folder of them all"
-            )
-    return (
-        f"no column looks like a category; its columns are {shown(sample.columns)}: "
-        "write the config by hand (docs/catalogues.md)"
-    )
-
-
-def _of_columns(roles: Roles) -> dict[str, Any]:
-    """Return the section `categories` for columns."""
-    found: dict[str, Any] = {
-        "source": "columns",
-        "columns": roles.categories,
-        "separator": roles.separator,
-    }
-    if roles.label_separator:
-        found["label_separator"] = roles.label_separator
-    if roles.lists_are_paths:
-        found["lists"] = "path"
-    if roles.entities:
-        found["rename"] = [{"find": entity, "replace": meant} for entity, meant in roles.entities]
-    if roles.numbers_before:
-        found["replace"] = [{"find": NUMBER_BEFORE, "replace": ""}]
-    return found
-
-
-def _values(roles: Roles, sample: Sample) -> list[str]:
-    """Return the categories of the sample, of several the first."""
-    rows = zip(*(sample.columns[name] for name in roles.categories), strict=True)
-    raw = (roles.separator.join(_first(value, roles) for value in row) for row in rows)
-    values = [with_letters(value, roles.entities) for value in raw]
-    return [value for value in values if value.strip(f" {roles.separator}")]
-
-
-def _first(value: Any, roles: Roles) -> str:
-    if not isinstance(value, list):
-        return value or ""
-    return roles.separator.join(value if roles.lists_are_paths else value[:1])
-
-
-def _parts_of_names(stems: Sequence[str]) -> tuple[str, str]:
-    """Return the separator of the files' names, and what all of them begin with."""
-    for mark in (">", "__", "_", "-"):
-        pieces = [stem.split(mark) for stem in stems]
-        if sum(len(parts) > 1 for parts in pieces) < len(stems) / 2:
-            continue
-        firsts = {parts[0] for parts in pieces}
-        prefix = f"{pieces[0][0]}{mark}" if len(firsts) == 1 else ""
-        tops = {parts[1 if prefix else 0] for parts in pieces if len(parts) > bool(prefix)}
-        if len(tops) <= 0.7 * len(stems):
-            return mark, prefix
-        if prefix:
-            return ">", prefix
-    return ">", ""
-
-
-def _levels(values: Sequence[str], separator: str) -> dict[str, Any]:
-    """Return where `main` is the second part, because the first is the same everywhere."""
-    tops = {value.split(separator)[0].strip() for value in values}
-    deep = sum(separator in value for value in values)
-    if len(tops) > 1 or deep < len(values) / 2:
-        return {}
-    return {"main": {"part": 1, "min_parts": 2}, "bottom": {"part": -1, "min_parts": 2}}
 
 
 def _name(root: str) -> str:

@@ -51,7 +51,10 @@ _MANY_ZEROS = 8  # in UTF-16 every second byte of Latin text; one in so many is 
 
 
 def encoding_of(starts: Sequence[bytes]) -> str:
-    """Return the encoding of files by their first bytes; a mark of byte order says it anyway."""
+    """Return the encoding of files by their first bytes; a mark of byte order says it anyway.
+
+    Of UTF-8 beside another it is UTF-8: the others are then rejects, and no wrong letters.
+    """
     unmarked = [start for start in starts if not start.startswith(MARKS)]
     content = b"\n".join(unmarked)
     if not unmarked or all(map(_is_utf8, unmarked)):
@@ -59,6 +62,8 @@ def encoding_of(starts: Sequence[bytes]) -> str:
     for parity, name in _UTF_16:
         if content[parity::2].count(0) > len(content) // _MANY_ZEROS:
             return name
+    if any(_is_utf8(start) and not start.isascii() for start in unmarked):
+        return "utf-8"
     odd = b"\n".join(start for start in unmarked if not _is_utf8(start))
     best = from_bytes(odd).best()
     return _surer_page(odd, codecs.lookup(best.encoding).name if best else "latin-1")

@@ -61,7 +61,6 @@ def label_separator_of(values: Sequence[str], separator: str) -> str | None:
     Far more sets than members, or many in each; or paths, each from a known top: `A/b;A/c`.
     """
     sets = len(set(values))
-    tops = {text.split(separator)[0].strip() for text in values}
     for mark in _LABEL_SEPARATORS:
         several = sum(mark in text for text in values)
         if mark == separator or several < _USED_BY * len(values):
@@ -69,15 +68,16 @@ def label_separator_of(values: Sequence[str], separator: str) -> str | None:
         pieces = {piece.strip() for text in values for piece in text.split(mark)} - {""}
         mean = sum(text.count(mark) + 1 for text in values) / max(1, len(values))
         lists = len(pieces) < sets / 1.5 or mean >= _MANY
-        if lists or _begin_at_tops(values, mark, separator, tops):
+        if lists or _begin_at_tops(values, mark, separator):
             return mark
     return None
 
 
-def _begin_at_tops(values: Sequence[str], mark: str, separator: str, tops: set[str]) -> bool:
+def _begin_at_tops(values: Sequence[str], mark: str, separator: str) -> bool:
     """Tell whether behind a mark a path begins, in most of a catalogue's values of several."""
     if not any(separator in text for text in values):
         return False
+    tops = {text.split(mark)[0].split(separator)[0].strip() for text in values}
     behind = [piece for text in values for piece in text.split(mark)[1:] if piece.strip()]
     known = sum(piece.split(separator)[0].strip() in tops for piece in behind)
     return known >= _MOST * len(behind)
@@ -88,13 +88,6 @@ def entities_in(values: Sequence[str]) -> list[tuple[str, str]]:
     found = dict.fromkeys(entity for text in values for entity in _ENTITY.findall(text))
     meant = [(entity, html.unescape(entity)) for entity in found if html.unescape(entity) != entity]
     return sorted(meant, key=lambda pair: pair[1] == "&")  # last, or `&amp;gt;` were two
-
-
-def with_letters(text: str, entities: Sequence[tuple[str, str]]) -> str:
-    """Return a text with letters in the place of entities."""
-    for entity, meant in entities:
-        text = text.replace(entity, meant)
-    return text
 
 
 def have_numbers_before(values: Sequence[str], separator: str) -> bool:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.suggest.category_columns import category_columns
 from pipelines.suggest.names import IDS, TITLES, by_name, plain
 from pipelines.suggest.paths import (
+    NUMBER_BEFORE,
     entities_in,
     have_numbers_before,
     is_tree,
     label_separator_of,
     separator_of,
     texts_of,
-    with_letters,
 )
+from pipelines.suggest.written_lists import ListRules, list_rules
 
 
 @dataclass(frozen=True)
 class Roles:
     """The columns that are the title, the category, one or its parts, and the id, where found.
 
-    `lists_are_paths` where lists hold the parts of one category; `entities` of HTML stand in
-    categories, and `numbers_before` before their paths.
+    `lists_are_paths` where lists hold the parts of one category; `rename` and `replace` are those
+    of the section `categories`.
     """
 
     title: str
@@ -33,9 +35,17 @@ class Roles:
     separator: str = ">"
     label_separator: str | None = None
     lists_are_paths: bool = False
-    entities: list[tuple[str, str]] = field(default_factory=list)
-    numbers_before: bool = False
+    rename: list[tuple[str, str]] = field(default_factory=list)
+    replace: list[tuple[str, str]] = field(default_factory=list)
     id: str | None = None
+
+    def written(self, text: str) -> str:
+        """Return a category as the config has it, but for blanks."""
+        for find, letters in self.rename:
+            text = text.replace(find, letters)
+        for pattern, replacement in self.replace:
+            text = re.sub(pattern, replacement, text)
+        return text
 
 
 def roles_of(columns: Mapping[str, Sequence[Any]]) -> Roles | None:
@@ -53,24 +63,29 @@ def roles_of(columns: Mapping[str, Sequence[Any]]) -> Roles | None:
 def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
     """Return the roles with what parts levels and categories in the values."""
     raw = [text for name in roles.categories for text in texts_of(columns[name])]
-    entities = entities_in(raw)
-    values = [with_letters(text, entities) for text in raw]
+    roles = replace(roles, rename=entities_in(raw))
     if len(roles.categories) > 1:
-        return Roles(roles.title, roles.categories, entities=entities, id=roles.id)
-    separator = separator_of(values)
+        return roles
+    values = [roles.written(text) for text in raw]
     lists = [value for value in columns[roles.categories[0]] if isinstance(value, list)]
-    flat = not any(separator in text for text in values)
-    labels = label_separator_of(values, separator) if not lists else None
-    return Roles(
-        roles.title,
-        roles.categories,
-        separator,
-        labels,
-        flat and is_tree(lists),
-        entities,
-        labels is None and have_numbers_before(values, separator),
-        roles.id,
-    )
+    if lists:
+        separator = separator_of(values)
+        flat = not any(separator in text for text in values)
+        return replace(roles, separator=separator, lists_are_paths=flat and is_tree(lists))
+    if written := list_rules(values):
+        return _of_written_lists(replace(roles, replace=written.replace), written, values)
+    separator = separator_of(values)
+    labels = label_separator_of(values, separator)
+    numbers = labels is None and have_numbers_before(values, separator)
+    rules = [(NUMBER_BEFORE, "")] if numbers else []
+    return replace(roles, separator=separator, label_separator=labels, replace=rules)
+
+
+def _of_written_lists(roles: Roles, rules: ListRules, values: Sequence[str]) -> Roles:
+    mark = rules.label_separator
+    parts = [part for text in values for part in (text.split(mark) if mark else [text])]
+    separator = rules.separator or separator_of([roles.written(part) for part in parts])
+    return replace(roles, separator=separator, label_separator=rules.label_separator)
 
 
 def _best(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...], like: Any) -> str | None:

@@ -19,6 +19,7 @@ _MOST_CHARS = 1 << 20
 _AGREE = 0.9  # what share of the records has as many columns as most
 _LONGEST_HEADER = 60
 _HEADER_WITHIN = 6  # lines
+_SOME_FILES = 2
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,14 @@ def has_header(rows: Sequence[Sequence[str]], firsts: Sequence[Sequence[str]]) -
     """Tell whether the first row names the columns; `firsts` are the first rows of several files.
 
     All files then begin with the same names, which are short, no numbers, and none twice. Some
-    columns may have no name.
+    columns may have no name. What is another in most of many files is no name.
     """
     names = [name.strip() for name in rows[0]]
-    if (len(firsts) > 1 and len({tuple(row) for row in firsts}) == 1) or names_columns(names):
+    kinds = len({tuple(row) for row in firsts})
+    if (len(firsts) > 1 and kinds == 1) or names_columns(names):
         return True
+    if len(firsts) > _SOME_FILES and kinds > len(firsts) / 2:
+        return False
     some = [name for name in names if name]
     if len(set(some)) < len(some) or any(len(name) > _LONGEST_HEADER for name in names):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,41 @@ def test_columns_are_told_by_their_names_in_many_languages_or_by_their_values(
     settings = suggested(root)
     assert settings.source.columns.title == [title]
     assert read(root, settings) == (records(), [])
+
+
+@pytest.mark.parametrize("write", [str, json.dumps, lambda parts: str([parts])])
+def test_a_list_of_parts_that_is_written_as_text_is_a_path(
+    root: Path, write: Callable[[list[str]], str]
+) -> None:
+    rows = [[each.id, each.title, write(list(each.path))] for each in products()]
+    (root / "all.csv").write_text(table([["id", "title", "categories"], *rows]))
+    assert read(root, suggested(root)) == (records(), [])
+
+
+def test_a_list_of_labels_that_is_written_as_text_is_several_categories(root: Path) -> None:
+    labels = [sorted({e.path[n % 2], e.path[1], "new"}) for n, e in enumerate(products(), 1)]
+    rows = [[e.title, str(some)] for e, some in zip(products(), labels, strict=True)]
+    (root / "all.csv").write_text(table([["title", "tags"], *rows]))
+    assert [found for _, found in read(root, suggested(root))[0]] == labels
+
+
+def test_a_list_of_one_path_that_is_written_as_text_is_that_path(root: Path) -> None:
+    rows = [[e.id, e.title, json.dumps([" >> ".join(e.path)])] for e in products()]
+    (root / "all.csv").write_text(table([["id", "title", "category_tree"], *rows]))
+    assert read(root, suggested(root)) == (records(), [])
+
+
+def test_a_category_above_another_of_the_record_parts_both(root: Path) -> None:
+    rows = [[e.id, e.title, f"{e.path[0]}|{' > '.join(e.path)}"] for e in products()]
+    (root / "all.csv").write_text(table([["id", "title", "category"], *rows]))
+    expected = [(e.title, [e.path[0], ">".join(e.path)]) for e in products()]
+    assert read(root, suggested(root)) == (expected, [])
+
+
+def test_all_that_categories_begin_with_is_above_the_main_level(root: Path) -> None:
+    rows = [[e.id, e.title, f"Shop > 2026 > {' > '.join(e.path)}"] for e in products()]
+    (root / "all.csv").write_text(table([["id", "title", "category"], *rows]))
+    assert suggested(root).categories.levels["main"].part == 2
 
 
 def test_accents_and_case_make_no_other_name() -> None:

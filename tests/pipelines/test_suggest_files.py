@@ -12,7 +12,16 @@ from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.suggest.encodings import encoding_of
-from tests.pipelines.suggestions import named, products, read, records, suggested, table
+from tests.pipelines.suggestions import (
+    SHELVES,
+    named,
+    products,
+    read,
+    records,
+    suggested,
+    table,
+)
+from transforms.csv_records import NOT_DECODABLE
 
 
 @pytest.fixture
@@ -138,6 +147,34 @@ def test_files_of_other_endings_are_named(root: Path) -> None:
     assert figures["files_left_out"] == "a.txt, b.txt, c.txt and 1 more"
 
 
+def test_files_named_after_categories_may_all_end_alike_and_hold_titles_alone(root: Path) -> None:
+    for main, sub in SHELVES:
+        titles = [each.title for each in products() if each.path == (main, sub)]
+        (root / f"{main} - {sub}_2026-11-30.txt").write_text("\n".join(titles))
+    settings = suggested(root)
+    assert settings.categories.separator == " - "
+    assert sorted(read(root, settings)[0]) == sorted(records(" - "))
+
+
+def test_hits_of_a_search_on_one_line_are_a_document(root: Path) -> None:
+    hits = [{"_id": e.id, "_source": {"title": e.title, "category": "/".join(e.path)}}
+            for e in products()]  # fmt: skip
+    (root / "all.json").write_text(json.dumps({"took": 5, "hits": {"total": 90, "hits": hits}}))
+    settings = suggested(root)
+    assert read(root, settings) == (records("/"), [])
+    assert dump_ids(root / "all.json", settings.dump) == [each.id for each in products()]
+
+
+def test_of_files_in_several_encodings_those_of_another_than_utf_8_are_rejects(root: Path) -> None:
+    for encoding in ("utf-8", "cp1252"):
+        rows = [[f"{e.title} größe", " > ".join(e.path)] for e in products()]
+        text = table([["title", "category"], *rows])
+        (root / f"{encoding}.csv").write_bytes(text.encode(encoding))
+    expected = [(f"{title} größe", category) for title, category in records()]
+    found, reasons = read(root, suggested(root))
+    assert (found, set(reasons)) == (expected, {NOT_DECODABLE})
+
+
 ONE = table([["title", "category"], ["A bed", "Beds"], ["A cot", "Beds"]])
 KEYED = json.dumps({f"p{n}": {"title": f"A bed {n}", "category": "ab"[n % 2]} for n in range(99)})
 
@@ -147,6 +184,7 @@ KEYED = json.dumps({f"p{n}": {"title": f"A bed {n}", "category": "ab"[n % 2]} fo
     [
         ({"a.csv": ONE}, "its column category holds 'Beds' alone; .* name the folder"),
         ({"a.json": KEYED}, "holds one record alone; expected a list of records"),
+        ({"a.csv": "id,title,category\n"}, "holds a header alone, or nothing; name the folder"),
         ({"a.md": "x"}, "no category file there; a.md is none; name the folder"),
         (
             {"a.csv": table([[f"price {n}" for n in range(999)], *[["1"] * 999] * 2])},
