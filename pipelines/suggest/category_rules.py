@@ -21,7 +21,7 @@ from transforms.categories import category_of_file
 _SURE = 2.0  # of a column's name, by which alone it is the category
 _FILE_MARKS = (">", "__", " - ", "_", "-")
 _BEHIND = re.compile(r"[ _.-].*$", re.DOTALL)
-_SOME = 3
+_SOME, _OFTEN = 3, 0.1
 
 
 def categories_of(
@@ -37,6 +37,24 @@ def categories_of(
     if len(names) == 1:
         raise UsageError(f"--input {files[0].path}: {_why_no_category(sample)}")
     return _of_names(names)
+
+
+def name_what_is_above(sample: Sample, roles: Roles) -> bool:
+    """Tell whether many records stand in a category and in one above it: `Men, Men > Shoes`."""
+    if len(roles.categories) != 1 or roles.lists_are_paths:
+        return False
+    every = [_paths(value, roles) for value in sample.columns[roles.categories[0]]]
+    above = sum(any(_is_above(a, b) for a in paths for b in paths) for paths in every)
+    return above > _OFTEN * len(every)
+
+
+def _is_above(path: list[str], other: list[str]) -> bool:
+    return path != other and any(path) and other[: len(path)] == path
+
+
+def _paths(value: Any, roles: Roles) -> list[list[str]]:
+    labels = (roles.written(label).split(roles.separator) for label in _labels(value, roles))
+    return [[part.strip() for part in parts] for parts in labels]
 
 
 def levels_of(values: Sequence[str], separator: str) -> dict[str, Any]:

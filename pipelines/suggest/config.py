@@ -21,7 +21,7 @@ from pipelines import storage
 from pipelines.category_files import find_category_files, first_records, read_category_file
 from pipelines.dumps import DELIMITERS, ENDINGS
 from pipelines.rejects import most_frequent
-from pipelines.suggest.category_rules import categories_of, levels_of
+from pipelines.suggest.category_rules import categories_of, levels_of, name_what_is_above
 from pipelines.suggest.files import catalogue_files, ending_of, pattern_of, shown
 from pipelines.suggest.paths import texts_of
 from pipelines.suggest.roles import roles_of
@@ -84,6 +84,8 @@ def _document(root: str, files: Sequence[storage.FileInfo], sample: Sample) -> d
         categories["levels"] = levels
     if not any(categories["separator"] in value for value in values):
         document["objectives"] = {"rule_based": False}  # there is no tree
+    elif name_what_is_above(sample, roles):
+        document["objectives"] = {"exclusive": {"conflicts": "deepest"}}
     dump = {"id": roles.id or "id", "title": roles.title}
     return {**document, "dump": dump | _dump_form(files[0].relative, sample.source)}
 

@@ -181,7 +181,9 @@ def test_a_category_above_another_of_the_record_parts_both(root: Path) -> None:
     rows = [[e.id, e.title, f"{e.path[0]}|{' > '.join(e.path)}"] for e in products()]
     (root / "all.csv").write_text(table([["id", "title", "category"], *rows]))
     expected = [(e.title, [e.path[0], ">".join(e.path)]) for e in products()]
-    assert read(root, suggested(root)) == (expected, [])
+    settings = suggested(root)
+    assert read(root, settings) == (expected, [])
+    assert settings.objectives.exclusive.conflicts == "deepest"
 
 
 def test_all_that_categories_begin_with_is_above_the_main_level(root: Path) -> None:
