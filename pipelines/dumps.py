@@ -69,7 +69,8 @@ def find_dump_files(
     """Return the files of a dump, in path order, and their fingerprint.
 
     `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
-    title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it.
+    title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it,
+    nor are those with `~$`, the marks of files that are open in an office program.
     Raises `UsageError` where there is none, its format cannot be told, it lacks a column, nothing
     is in it, or it is compressed and damaged.
     """
@@ -94,18 +95,18 @@ def _parts_of(dump: str) -> list[storage.FileInfo]:
     if not parts:
         raise UsageError(
             f"--dump {dump}: only {found[0].relative} and the like, which is no part of a dump: "
-            "its name begins with _ or a dot; name the file itself"
+            "its name begins with _, ~$ or a dot; name the file itself"
         )
     return parts
 
 
 def _is_aside(file: storage.FileInfo, folder: str | None) -> bool:
-    """Tell whether a file, or a folder above it, stands beside a dump: `_SUCCESS`.
+    """Tell whether a file, or a folder above it, stands beside a dump: `_SUCCESS`, `~$shop.csv`.
 
     `folder` is what a glob names before its signs: whatever it is called, it was asked for.
     """
     name = file.relative if folder is None else file.path.removeprefix(folder)
-    return any(part.startswith(("_", ".")) for part in name.split("/"))
+    return any(part.startswith(("_", ".", "~$")) for part in name.split("/"))
 
 
 def _format_of(file: storage.FileInfo, settings: DumpSettings) -> Format:
@@ -136,9 +137,8 @@ def _check_columns(
         next(read_dump_file(file, settings, features), None)
     except MissingColumn as missing:
         keys = "dump.id, dump.title and dump.columns" if features else "dump.id and dump.title"
-        raise UsageError(
-            f"--dump {file.path}: {missing}; set {keys} to the columns it has"
-        ) from missing
+        mend = "set dump.delimiter" if missing.delimiter else f"set {keys} to the columns it has"
+        raise UsageError(f"--dump {file.path}: {missing}; {mend}") from missing
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"--dump {file.path}: not a {file.form} file: {reason}") from error
