@@ -26,6 +26,8 @@ from pipelines.xml_records import declared_encoding, xml_objects
 _FILES = 8
 _WHOLE_BYTES = 64 << 20
 _PARQUET = b"PAR1"
+_MARK_BYTES = 4  # a mark of byte order alone
+_BLANK = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 
 Values = list[Any]
 File = TypeVar("File")
@@ -47,9 +49,11 @@ def sample_of(files: Sequence[storage.FileInfo]) -> Sample:
 
     Raises `UsageError` where they are empty, or are no text.
     """
-    some = spread_over([file for file in files if file.size], _FILES)
-    starts = [_start(file.path) for file in some]
-    if not any(start.strip() for start in starts):
+    some = spread_over([file for file in files if file.size > _MARK_BYTES], _FILES)
+    every = {file: _start(file.path) for file in some}
+    some = [file for file in some if every[file].strip(_BLANK)]
+    starts = [every[file] for file in some]
+    if not some:
         raise UsageError(f"--input {files[0].path}: empty, as are all files beside it")
     if starts[0].startswith(_PARQUET):
         return Sample({"format": "parquet"}, _parquet_columns(some))
@@ -59,7 +63,7 @@ def sample_of(files: Sequence[storage.FileInfo]) -> Sample:
         encoding = declared_encoding(some[0].path) or encoding
     texts = [_text(file.path, encoding) for file in some]
     first = texts[0].lstrip()
-    if "\0" in first:
+    if "\0" in first or not all(map(str.strip, texts)):
         raise UsageError(f"--input {some[0].path}: no text, and not Parquet: what is it?")
     if first.startswith("<"):
         items = _record_element(some[0].path, texts[0])

@@ -56,7 +56,7 @@ class Layout:
         beginning = list(enumerate(self.rows[:_HEADER_WITHIN]))
         named = [n for n, row in beginning if len(row) == self.width and names_columns(row)]
         hint = bool(self.rows[0]) and bool(_EXCEL_HINT.match(self.rows[0][0]))
-        return max(named, default=int(hint))
+        return max(named, default=int(hint and len(self.rows) > 1))
 
 
 def names_columns(row: Sequence[str]) -> bool:

@@ -137,6 +137,13 @@ def test_xml_may_be_called_yml_and_what_offices_leave_behind_is_no_catalogue(roo
     assert read(root, suggested(root)) == (records("/"), [])
 
 
+def test_blank_files_say_nothing_of_how_the_others_are_written(root: Path) -> None:
+    (root / "a.json").write_text("\n\n\n\n\n\n")
+    rows = [{"title": e.title, "category": "/".join(e.path)} for e in products()]
+    (root / "b.json").write_text(json.dumps(rows))
+    assert read(root, suggested(root))[0] == records("/")
+
+
 def test_files_of_other_endings_are_named(root: Path) -> None:
     (root / "all.csv").write_text(table(named()))
     for name in "abcd":
@@ -185,6 +192,8 @@ KEYED = json.dumps({f"p{n}": {"title": f"A bed {n}", "category": "ab"[n % 2]} fo
         ({"a.csv": ONE}, "its column category holds 'Beds' alone; .* name the folder"),
         ({"a.json": KEYED}, "holds one record alone; expected a list of records"),
         ({"a.csv": "id,title,category\n"}, "holds a header alone, or nothing; name the folder"),
+        ({"a.csv": "\ufeff\n \n", "b.csv": ""}, "empty, as are all files beside it"),
+        ({"a.csv": "sep=;\n"}, "holds a header alone, or nothing"),
         ({"a.md": "x"}, "no category file there; a.md is none; name the folder"),
         (
             {"a.csv": table([[f"price {n}" for n in range(999)], *[["1"] * 999] * 2])},
