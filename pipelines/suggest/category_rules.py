@@ -12,7 +12,7 @@ from configs.errors import UsageError
 from pipelines import storage
 from pipelines.suggest.files import shown
 from pipelines.suggest.names import CATEGORIES, by_name
-from pipelines.suggest.paths import texts_of
+from pipelines.suggest.paths import labels_in, texts_of
 from pipelines.suggest.roles import Roles
 from pipelines.suggest.samples import Sample
 from pipelines.unpacking import plain_name
@@ -122,7 +122,7 @@ def _values(roles: Roles, sample: Sample) -> list[str]:
 def _labels(value: Any, roles: Roles) -> list[str]:
     if isinstance(value, list):
         return [roles.separator.join(value)] if roles.lists_are_paths else value
-    return (value or "").split(roles.label_separator) if roles.label_separator else [value or ""]
+    return labels_in(value or "", roles.label_separator) if roles.label_separator else [value or ""]
 
 
 def _of_names(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

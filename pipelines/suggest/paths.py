@@ -55,6 +55,11 @@ def is_tree(paths: Sequence[Sequence[str]]) -> bool:
     return len(below) <= 1.5 * len(lower) or len(tops & lower) <= _FEW * len(tops)
 
 
+def labels_in(text: str, mark: str) -> list[str]:
+    """Return what stands between marks; one behind a backslash is text."""
+    return re.split(rf"(?<!\\){re.escape(mark)}", text)
+
+
 def label_separator_of(values: Sequence[str], separator: str) -> str | None:
     """Return what parts several categories of a record.
 
@@ -62,11 +67,12 @@ def label_separator_of(values: Sequence[str], separator: str) -> str | None:
     """
     sets = len(set(values))
     for mark in _LABEL_SEPARATORS:
-        several = sum(mark in text for text in values)
+        several = sum(len(labels_in(text, mark)) > 1 for text in values)
         if mark == separator or several < _USED_BY * len(values):
             continue
-        pieces = {piece.strip() for text in values for piece in text.split(mark)} - {""}
-        mean = sum(text.count(mark) + 1 for text in values) / max(1, len(values))
+        parted = [labels_in(text, mark) for text in values]
+        pieces = {piece.strip() for labels in parted for piece in labels} - {""}
+        mean = sum(map(len, parted)) / max(1, len(values))
         lists = len(pieces) < sets / 1.5 or mean >= _MANY
         if lists or _begin_at_tops(values, mark, separator):
             return mark
@@ -77,8 +83,8 @@ def _begin_at_tops(values: Sequence[str], mark: str, separator: str) -> bool:
     """Tell whether behind a mark a path begins, in most of a catalogue's values of several."""
     if not any(separator in text for text in values):
         return False
-    tops = {text.split(mark)[0].split(separator)[0].strip() for text in values}
-    behind = [piece for text in values for piece in text.split(mark)[1:] if piece.strip()]
+    tops = {labels_in(text, mark)[0].split(separator)[0].strip() for text in values}
+    behind = [piece for text in values for piece in labels_in(text, mark)[1:] if piece.strip()]
     known = sum(piece.split(separator)[0].strip() in tops for piece in behind)
     return known >= _MOST * len(behind)
 

@@ -115,7 +115,7 @@ def _like_a_title(values: Sequence[Any]) -> float:
     links = sum(text.startswith(("http://", "https://")) for text in texts) / len(texts)
     if letters < 0.5 or links > 0.5 or (unlike < 0.1 and len(texts) > 50):
         return 0.0
-    length = min(words, 12) / 12 if words <= 40 else 0.3  # descriptions have more
+    length = min(words, 12) / 12 if words <= 25 else 0.3  # descriptions have more
     return len(texts) / len(values) * letters * (0.5 * unlike + length)
 
 

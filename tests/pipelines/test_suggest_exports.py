@@ -61,6 +61,14 @@ def test_paths_that_begin_at_a_known_top_behind_a_mark_are_several_categories(ro
     assert (title, categories) == (products()[0].title, ["Men/Shoes", "Men"])
 
 
+def test_commas_in_names_stand_behind_a_backslash_where_commas_part_categories(root: Path) -> None:
+    rows = [[e.title, f"{e.path[0]}\\, Etc > {e.path[1]}, {e.path[0]}\\, Etc"] for e in products()]
+    (root / "all.csv").write_text(table([["Name", "Categories"], *rows]))
+    top = [f"{each.path[0]}, Etc" for each in products()]
+    expected = [(e.title, [f"{a}>{e.path[1]}", a]) for a, e in zip(top, products(), strict=True)]
+    assert read(root, suggested(root)) == (expected, [])
+
+
 def test_numbers_before_paths_are_no_part_of_their_tops(root: Path) -> None:
     numbers = {each.path: n for n, each in enumerate(products()[:6], 160)}
     rows = [[e.id, e.title, f"{numbers[e.path]} - {' > '.join(e.path)}"] for e in products()]
