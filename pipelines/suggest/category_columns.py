@@ -68,7 +68,11 @@ def is_number(text: str) -> bool:
 
 
 def _share_of_paths(texts: Sequence[str]) -> float:
-    return max(sum(mark in text for text in texts) for mark in SEPARATORS) / len(texts)
+    return max(_share_of(mark, texts) for mark in SEPARATORS)
+
+
+def _share_of(mark: str, texts: Sequence[str]) -> float:
+    return sum(mark in text for text in texts) / len(texts)
 
 
 def _named(name: str) -> float:
@@ -156,12 +160,13 @@ def _chain(best: str, columns: Columns, named: Sequence[str]) -> list[str]:
 
 
 def _plain_texts(values: Sequence[Any]) -> bool:
-    """Tell whether there are texts alone, that are no paths and no numbers, in most records."""
+    """Tell whether there are names alone in most records: no paths, no lists, no numbers."""
     texts = texts_of(values)
     if not texts or any(isinstance(value, list) for value in values):
         return False
     numbers = any(map(is_number, texts))
-    return _filled(values) >= _MOST and not numbers and _share_of_paths(texts) < 1 - _MOST
+    parted = _share_of(",", texts) + _share_of_paths(texts)
+    return _filled(values) >= _MOST and not numbers and parted < 1 - _MOST
 
 
 def _follows(upper: Sequence[Any], lower: Sequence[Any]) -> bool:

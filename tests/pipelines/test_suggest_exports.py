@@ -104,6 +104,15 @@ def test_columns_of_levels_make_one_path_from_the_top_down(
     assert read(root, settings) == (records(), [])
 
 
+def test_two_columns_of_the_same_labels_are_no_levels(root: Path) -> None:
+    tags = ["a,b", "c,a", "b,c,a", "c,d", "d,a,b"]
+    names = ["A,B", "C,A", "A,B", "C,D", "C,D"]
+    rows = [["title", "categories_tags", "categories"]]
+    rows += [[each.title, tags[n % 5], names[n % 5]] for n, each in enumerate(products())]
+    (root / "all.tsv").write_text(table(rows, delimiter="\t"))
+    assert len(suggested(root).categories.columns) == 1
+
+
 def test_of_levels_that_hold_those_above_them_the_deepest_is_taken(root: Path) -> None:
     found = [
         {"name": e.title, "tree": {"lvl0": e.path[0], "lvl1": " > ".join(e.path)}}
