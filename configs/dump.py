@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from configs.section import Count, Delimiter, Encoding, Section, Shards, enough_shards
-from configs.source import Quoting, check_items
+from configs.source import Escape, Quoting, check_escape, check_items
 
 _LEAST_SHARDS, _SHARD_BYTES = 8, 40 << 20  # some 400,000 products in memory at once
 
@@ -17,9 +17,10 @@ class DumpSettings(Section):
 
     `title_join` names columns that make up the title together, as `source.columns.title_join`;
     `items` says where the records of JSON documents and XML are, as `source.items`; `columns` are
-    those of `features.columns` that are headed otherwise here; `rules` is a YAML file of the
-    analysts' rules (`configs/rules.py`). `reuse_scores` takes what the same export said of a title
-    in an earlier dump of the prefix; each worker holds that in memory, 50 bytes a title.
+    those of `features.columns` that are headed otherwise here; `header`, `skip_lines` and `escape`
+    are as in `source`; `rules` is a YAML file of the analysts' rules (`configs/rules.py`).
+    `reuse_scores` takes what the same export said of a title in an earlier dump of the prefix; each
+    worker holds that in memory, 50 bytes a title.
     `num_shards`: of the predictions; none: 8, doubled until a shard comes from 40 MiB of the dump
     at most, for the products of a shard are in memory together.
     """
@@ -32,6 +33,9 @@ class DumpSettings(Section):
     items: str | None = None
     delimiter: Delimiter | None = None
     quoting: Quoting = "rfc4180"
+    escape: Escape | None = None
+    header: list[str] = Field(default_factory=list)
+    skip_lines: Annotated[int, Field(ge=0)] = 0
     encoding: Encoding = "utf-8"
     max_record_bytes: Count = 1 << 20
     top_k: Count = 5
@@ -43,6 +47,9 @@ class DumpSettings(Section):
     @model_validator(mode="after")
     def _items_where_they_are(self) -> Self:
         check_items(self.format, self.items)
+        check_escape(self.format, self.quoting, self.escape)
+        if (self.header or self.skip_lines) and self.format not in ("auto", "csv", "tsv"):
+            raise ValueError(f"header and skip_lines are for csv and tsv, not {self.format}")
         return self
 
     def shards_of(self, size: int) -> int:

@@ -32,10 +32,14 @@ class SplitSettings(Section):
 
 
 class ExclusiveSettings(Section):
-    """One class per title at `level`; `conflicts` says what becomes of a title in several."""
+    """One class per title at `level`; `conflicts` says what becomes of a title in several.
+
+    `first`: by file and line; `deepest`: of those with most parts the first, for shops that name
+    `Men` beside `Men > Shoes`; `drop`: none; `all`: an example of each.
+    """
 
     level: Level = "main"
-    conflicts: Literal["first", "drop", "all"] = "first"
+    conflicts: Literal["first", "deepest", "drop", "all"] = "first"
 
 
 class ObjectiveSettings(Section):

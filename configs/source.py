@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from configs.section import Count, Delimiter, Encoding, Pattern, Section, check_pattern
 
 Quoting = Literal["rfc4180", "none"]
+Escape = Literal["\\"]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -32,6 +33,14 @@ def check_items(form: str, items: str | None) -> None:
         raise ValueError("format: xml needs items, the name of the element that holds a record")
     if items is not None and form not in ("json", "xml", "auto"):
         raise ValueError(f"items is for format: json or xml, not {form}")
+
+
+def check_escape(form: str, quoting: str, escape: str | None) -> None:
+    """Raise `ValueError` where `escape` stands beside a format or a quoting without quotes."""
+    if escape and form not in ("table", "auto", "csv", "tsv"):
+        raise ValueError(f"escape is for delimited text, not for format: {form}")
+    if escape and quoting == "none":
+        raise ValueError("escape is for quoting: rfc4180; with none quotes are text: leave it out")
 
 
 class ColumnSettings(Section):
@@ -92,7 +101,8 @@ class SourceSettings(Section):
 
     `format`: `table` is delimited text, whose first line after `skip_lines` names the columns
     unless `header` does; `records` are of several lines (`records`); `jsonl` an object a line.
-    `quoting: none` takes quotes for text, as many tab-separated files do.
+    `quoting: none` takes quotes for text, as many tab-separated files do; with `escape`, a
+    backslash, what stands behind one is text, in category files but not in tables of `joins`.
     """
 
     files: str = "**/*.csv"
@@ -100,6 +110,7 @@ class SourceSettings(Section):
     items: Name | None = None
     delimiter: Delimiter = ","
     quoting: Quoting = "rfc4180"
+    escape: Escape | None = None
     header: list[str] = Field(default_factory=list)
     skip_lines: Annotated[int, Field(ge=0)] = 0
     encoding: Encoding = "utf-8"
@@ -127,6 +138,7 @@ class SourceSettings(Section):
             )
         if self.format != "table" and (self.header or self.skip_lines):
             raise ValueError(f"header and skip_lines are for format: table, not {self.format}")
+        check_escape(self.format, self.quoting, self.escape)
         check_items(self.format, self.items)
         return self
 

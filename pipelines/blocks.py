@@ -13,6 +13,7 @@ from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, RejectedRow
 from transforms.lists import list_texts
 
 _HEADER_SHOWN = 200
+_DELIMITERS = ("\t", ";", "|", ",")
 
 
 @dataclass
@@ -64,14 +65,20 @@ class Block:
 
 
 class MissingColumn(Exception):
-    """A file that has none of the accepted headers of a column; `found` is its header."""
+    """A file that has none of the accepted headers of a column; `found` is its header.
+
+    `delimiter` is what its columns seem to be parted by where it was read as one column.
+    """
 
     def __init__(self, accepted: Sequence[str], found: Sequence[str]) -> None:
         self.accepted, self.found = list(accepted), list(found)
         shown = f"{self.found}"
         if len(shown) > _HEADER_SHOWN:
             shown = f"{shown[:_HEADER_SHOWN]}..."
-        super().__init__(f"no column {' or '.join(accepted)}; its header is {shown}")
+        marks = [mark for mark in _DELIMITERS if len(self.found) == 1 and mark in self.found[0]]
+        self.delimiter = max(marks, key=self.found[0].count) if marks else None
+        hint = f", read as one column: is {self.delimiter!r} its delimiter?" if marks else ""
+        super().__init__(f"no column {' or '.join(accepted)}; its header is {shown}{hint}")
 
 
 def to_array(values: list[str], problems: dict[int, str]) -> pa.Array:

@@ -39,7 +39,7 @@ DUMP_ROWS = pa.schema(
 NO_ID = "no id"
 
 Format = Literal["csv", "tsv", "jsonl", "json", "xml", "parquet"]
-_ENDINGS: dict[str, Format] = {
+ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".txt": "tsv",
@@ -49,6 +49,7 @@ _ENDINGS: dict[str, Format] = {
     ".xml": "xml",
     ".parquet": "parquet",
 }
+DELIMITERS: dict[str, str] = {"csv": ",", "tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def find_dump_files(
     """Return the files of a dump, in path order.
 
     `dump` is a file, a folder or a glob; `features` are those that the model takes beside the
-    title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it.
+    title. In a folder or glob names that begin with `_` or `.` are no part of it, as Spark has it,
+    nor are those with `~$`, the marks of files that are open in an office program.
     Raises `UsageError` where there is none, its format cannot be told, it lacks a column, nothing
     is in it, or it is compressed and damaged.
     """
@@ -100,30 +102,30 @@ def _parts_of(dump: str) -> list[listing.FileInfo]:
     if not parts:
         raise UsageError(
             f"--dump {dump}: only {found[0].relative} and the like, which is no part of a dump: "
-            "its name begins with _ or a dot; name the file itself"
+            "its name begins with _, ~$ or a dot; name the file itself"
         )
     return parts
 
 
 def _is_aside(file: listing.FileInfo, folder: str | None) -> bool:
-    """Tell whether a file, or a folder above it, stands beside a dump: `_SUCCESS`.
+    """Tell whether a file, or a folder above it, stands beside a dump: `_SUCCESS`, `~$shop.csv`.
 
     `folder` is what a glob names before its signs: whatever it is called, it was asked for.
     """
     name = file.relative if folder is None else file.path.removeprefix(folder)
-    return any(part.startswith(("_", ".")) for part in name.split("/"))
+    return any(part.startswith(("_", ".", "~$")) for part in name.split("/"))
 
 
 def _format_of(file: listing.FileInfo, settings: DumpSettings) -> Format:
     if settings.format != "auto":
         return settings.format
     ending = "." + plain_name(file.relative).rpartition(".")[2].lower()
-    if ending not in _ENDINGS:
+    if ending not in ENDINGS:
         raise UsageError(
             f"--dump {file.relative}: its format cannot be told from {ending!r}; "
-            "set dump.format to csv, tsv, jsonl, json, xml or parquet"
+            "set dump.format to csv, tsv, jsonl, json, xml or parquet, or leave it out by a glob"
         )
-    form = _ENDINGS[ending]
+    form = ENDINGS[ending]
     if form == "xml" and settings.items is None:
         raise UsageError(
             f"--dump {file.relative}: XML needs dump.items, the name of the element that holds "
@@ -142,9 +144,8 @@ def _check_columns(
         next(read_dump_file(file, settings, features), None)
     except MissingColumn as missing:
         keys = "dump.id, dump.title and dump.columns" if features else "dump.id and dump.title"
-        raise UsageError(
-            f"--dump {file.path}: {missing}; set {keys} to the columns it has"
-        ) from missing
+        mend = "set dump.delimiter" if missing.delimiter else f"set {keys} to the columns it has"
+        raise UsageError(f"--dump {file.path}: {missing}; {mend}") from missing
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"--dump {file.path}: not a {file.form} file: {reason}") from error
@@ -194,9 +195,16 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
         )
     if file.form == "parquet":
         return read_parquet_blocks(file.path, file.relative, columns)
-    delimiter = settings.delimiter or {"csv": ",", "tsv": "\t"}[file.form]
-    quoted = settings.quoting == "rfc4180"
-    form = TableFormat(delimiter, settings.encoding, settings.max_record_bytes, quoted=quoted)
+    delimiter = settings.delimiter or DELIMITERS[file.form]
+    form = TableFormat(
+        delimiter,
+        settings.encoding,
+        settings.max_record_bytes,
+        quoted=settings.quoting == "rfc4180",
+        header=tuple(settings.header),
+        skip_lines=settings.skip_lines,
+        escape=settings.escape,
+    )
     return read_blocks(file.path, file.relative, columns, form)
 
 

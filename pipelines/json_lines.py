@@ -44,7 +44,7 @@ def line_objects(
 def is_json_lines(path: str, encoding: str) -> bool:
     """Tell whether one of the first lines of a file is an object as a whole.
 
-    A single line that holds a list of objects is a document.
+    A single line that holds a list of objects, at whatever depth, is a document.
     """
     with open_text(path, encoding) as (text, _):
         start = io.StringIO(text.read(_START_CHARS), newline=None)
@@ -54,6 +54,8 @@ def is_json_lines(path: str, encoding: str) -> bool:
 
 
 def _holds_objects(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_objects, value.values()))
     return isinstance(value, list) and any(isinstance(each, dict) for each in value)
 
 

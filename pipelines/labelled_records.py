@@ -160,6 +160,7 @@ def table_format(source: SourceSettings, *, keep_raw: bool = False) -> TableForm
         header=tuple(source.header),
         skip_lines=source.skip_lines,
         keep_raw=keep_raw,
+        escape=source.escape,
     )
 
 

@@ -23,6 +23,7 @@ from transforms.csv_records import (
     split_unquoted,
 )
 
+BLANK = "a blank line"
 _BLOCK_CHARS = 4 << 20
 
 
@@ -30,7 +31,8 @@ _BLOCK_CHARS = 4 << 20
 class TableFormat:
     """How a delimited file is written; a byte-order mark wins over `encoding`.
 
-    `header` names the columns where the file does not; `keep_raw` keeps each row's bytes.
+    `header` names the columns where the file does not; `keep_raw` keeps each row's bytes; what
+    stands behind `escape` is text.
     """
 
     delimiter: str = ","
@@ -40,6 +42,7 @@ class TableFormat:
     header: tuple[str, ...] = ()
     skip_lines: int = 0
     keep_raw: bool = False
+    escape: str | None = None
 
 
 def read_blocks(
@@ -111,7 +114,10 @@ class _BlockReader:
     def _split(self, lines: list[str], *, final: bool) -> Records:
         delimiter, most = self.form.delimiter, self.form.max_record_bytes
         if self.form.quoted:
-            return split_records(lines, delimiter=delimiter, final=final, max_chars=most)
+            escape = self.form.escape
+            return split_records(
+                lines, delimiter=delimiter, final=final, max_chars=most, escape=escape
+            )
         return split_unquoted(lines, delimiter=delimiter, max_chars=most)
 
     def _more(self) -> list[str]:
@@ -167,7 +173,8 @@ class _BlockReader:
                 rows.append(row or [""])
                 starts.append(start)
             else:
-                reason = f"{len(row)} columns where the header has {width}"
+                columns = f"{len(row)} columns where the header has {width}"
+                reason = BLANK if row in ([], [""]) else columns
                 rejects.append(self._reject(lines, start, _height(row), reason))
         return rows, starts
 
@@ -185,11 +192,18 @@ def _height(row: Sequence[str]) -> int:
 
 
 def _places(header: list[str], columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return where each wanted column stands; the first accepted header that is there counts."""
+    """Return where each wanted column stands; the first accepted header that is there counts.
+
+    Where none is there as it is written, one that differs in case alone counts, if it is the only
+    one: the files of a folder are often of several hands.
+    """
+    folded = [name.casefold() for name in header]
     places = {}
     for column, accepted in columns.items():
-        present = [name for name in accepted if name in header]
+        present = [header.index(name) for name in accepted if name in header]
+        alike = (name.casefold() for name in accepted if folded.count(name.casefold()) == 1)
+        present += [folded.index(name) for name in alike]
         if not present:
             raise MissingColumn(accepted, header)
-        places[column] = header.index(present[0])
+        places[column] = present[0]
     return places

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 STRAY_QUOTE = "a quoted field does not end at a separator or a line end"
 TOO_LONG = "longer than max_record_bytes"
@@ -57,23 +57,32 @@ class Records:
     unread: int | None = None
 
 
-def split_records(lines: list[str], *, delimiter: str, final: bool, max_chars: int) -> Records:
+def split_records(
+    lines: list[str],
+    *,
+    delimiter: str,
+    final: bool,
+    max_chars: int,
+    escape: str | None = None,
+) -> Records:
     r"""Cut physical lines, with their ends, into records.
 
     `['"a\n', 'b"\n', 'c\n']` gives the rows `[['a\nb'], ['c']]`, which began at lines 0 and 2.
-    Unless `final`, a record that is still open at the end is left unread for the next call.
+    Unless `final`, a record that is still open at the end is left unread for the next call. What
+    stands behind `escape` is text: `"5\" wide"` is `5" wide` with a backslash.
     """
+    form = _Form(delimiter, escape)
     if not lines:
         return Records()
     if max(map(len, lines)) <= max_chars:
         try:
-            rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+            rows = list(form.reader(lines))
         except csv.Error:
             pass
         else:
             if len(rows) == len(lines):
                 return Records(rows, range(len(rows)))
-    return _split_carefully(lines, delimiter, final, max_chars)
+    return _split_carefully(lines, form, final, max_chars)
 
 
 def split_unquoted(lines: list[str], *, delimiter: str, max_chars: int) -> Records:
@@ -89,20 +98,28 @@ def split_unquoted(lines: list[str], *, delimiter: str, max_chars: int) -> Recor
     return out
 
 
-def _split_carefully(lines: list[str], delimiter: str, final: bool, max_chars: int) -> Records:
+class _Form(NamedTuple):
+    delimiter: str
+    escape: str | None
+
+    def reader(self, lines: Iterable[str]) -> Any:
+        return csv.reader(lines, delimiter=self.delimiter, escapechar=self.escape, strict=True)
+
+
+def _split_carefully(lines: list[str], form: _Form, final: bool, max_chars: int) -> Records:
     out = Records()
     at = 0
     while at < len(lines) and out.unread is None:
-        at = _read_until_bad(lines, at, delimiter, final, max_chars, out)
+        at = _read_until_bad(lines, at, form, final, max_chars, out)
     return out
 
 
 def _read_until_bad(
-    lines: list[str], at: int, delimiter: str, final: bool, max_chars: int, out: Records
+    lines: list[str], at: int, form: _Form, final: bool, max_chars: int, out: Records
 ) -> int:
     """Append records from line `at` on until one is bad; return the line to go on with."""
     assert isinstance(out.lines, list)
-    reader = csv.reader(_bounded(lines, at, max_chars), delimiter=delimiter, strict=True)
+    reader = form.reader(_bounded(lines, at, max_chars))
     begin = at
     try:
         for row in reader:

@@ -104,8 +104,18 @@ def _several(
     if lists is not None and not lists.null_count:
         return lists
     texts = pc.fill_null(texts, "")
-    parted = pc.split_pattern(texts, label_separator) if label_separator else _each_alone(texts)
+    parted = _parted(texts, label_separator) if label_separator else _each_alone(texts)
     return parted if lists is None else pc.coalesce(lists, parted)
+
+
+def _parted(texts: pa.Array, label_separator: str) -> pa.ListArray:
+    r"""Return the pieces between separators; one behind a backslash is text: `a\, b,c` is two."""
+    escaped = f"\\{label_separator}"
+    if not pc.any(pc.match_substring(texts, escaped)).as_py():
+        return pc.split_pattern(texts, label_separator)
+    lists = pc.split_pattern(pc.replace_substring(texts, escaped, _BETWEEN_PARTS), label_separator)
+    pieces = pc.replace_substring(lists.flatten(), _BETWEEN_PARTS, label_separator)
+    return lists_of(counts_of(lists), pieces)
 
 
 def _one(column: LabelColumn, lists: pa.ListArray | None, why: dict[int, str]) -> pa.Array:

@@ -112,23 +112,31 @@ def exclusive_labels(
     """Return rows, their labels at `level`, and how many titles conflict there.
 
     Categories `[[a_x, b_y], [b_y]]` at `main` give rows `[0, 1]`, labels `[a, b]` with `first`;
-    `[1]`, `[b]` with `drop`; `[0, 0, 1]`, `[a, b, b]` with `all`; one title conflicts.
+    `[1]`, `[b]` with `drop`; `[0, 0, 1]`, `[a, b, b]` with `all`; one title conflicts. Of
+    `[[a, a_x, b]]` at the last level `first` gives `[a]`, `deepest` `[x]`.
     """
-    row, label = title_labels(categories, taxonomy, level)
+    row, label = title_labels(categories, taxonomy, level, deepest_first=conflicts == "deepest")
     begins = np.flatnonzero(np.diff(row, prepend=-1))
     sizes = np.diff(np.append(begins, len(row)))
     conflicting = int((sizes > 1).sum())
     if conflicts == "all":
         return row, label, conflicting
-    kept = begins if conflicts == "first" else begins[sizes == 1]
+    kept = begins[sizes == 1] if conflicts == "drop" else begins
     return row[kept], label[kept], conflicting
 
 
 def title_labels(
-    categories: pa.ListArray, taxonomy: Taxonomy, level: str
+    categories: pa.ListArray, taxonomy: Taxonomy, level: str, *, deepest_first: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each distinct pair of a row and a label at `level`, by row and first standing."""
+    """Return each distinct pair of a row and a label at `level`, by row and first standing.
+
+    With `deepest_first` those of the categories with most parts stand before the others of a row.
+    """
     row, category = category_ids(categories, taxonomy)
+    if deepest_first:
+        parts = np.array([len(nodes) for nodes in taxonomy.node_ids], np.int64)[category]
+        order = np.lexsort((-parts, row))
+        row, category = row[order], category[order]
     label = taxonomy.labels_at(level)[category]
     row, label = row[label != NO_LABEL], label[label != NO_LABEL]
     pairs = row * max(1, len(taxonomy.levels[level])) + label

@@ -4,52 +4,91 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipelines.suggest.names import CATEGORIES, IDS, TITLES
-
-_PLACES = {"main": 0, "top": 0, "super": 0, "master": 0, "parent": 0, "": 1, "sub": 2, "subsub": 3}
-_SHOP_PLACES = {"department": 0, "aisle": 1, "shelf": 2}
-_NUMBERED = re.compile(r"^(.*?\D)[ _.-]?(\d)$")
-_SEPARATORS = (">", "»", "›", "::", "|", "/", "\\", ";")
-_LABEL_SEPARATORS = ("|", ";", ",")
-_PIECES = re.compile(r"[>»›|/,;]")
-_COMES_AGAIN = 0.3  # of the texts of a category this share has been there before, at least
-_MANY = 3
-_USED_BY = 0.2  # a separator stands in this share of the values at least
+from pipelines.suggest.category_columns import category_columns
+from pipelines.suggest.names import IDS, TITLES, by_name, plain
+from pipelines.suggest.paths import (
+    NUMBER_BEFORE,
+    entities_in,
+    have_numbers_before,
+    is_tree,
+    label_separator_of,
+    separator_of,
+    texts_of,
+)
+from pipelines.suggest.written_lists import ListRules, list_rules
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns that are the title, the category, one or its parts, and the id, where found."""
+    """The columns that are the title, the category, one or its parts, and the id, where found.
+
+    `lists_are_paths` where lists hold the parts of one category; `rename` and `replace` are those
+    of the section `categories`.
+    """
 
     title: str
     categories: list[str] = field(default_factory=list)
     separator: str = ">"
     label_separator: str | None = None
+    lists_are_paths: bool = False
+    rename: list[tuple[str, str]] = field(default_factory=list)
+    replace: list[tuple[str, str]] = field(default_factory=list)
     id: str | None = None
+
+    def written(self, text: str) -> str:
+        """Return a category as the config has it, but for blanks."""
+        for find, letters in self.rename:
+            text = text.replace(find, letters)
+        for pattern, replacement in self.replace:
+            text = re.sub(pattern, replacement, text)
+        return text
 
 
 def roles_of(columns: Mapping[str, Sequence[Any]]) -> Roles | None:
     """Return which columns are what; None where none can be a title."""
-    title = _best(columns, TITLES, _like_a_title)
+    title = _best(columns, TITLES, _like_a_title) or _called(columns, TITLES)
     if title is None:
         return None
     others = {name: values for name, values in columns.items() if name != title}
-    categories = _category_columns(others)
+    categories = category_columns(others)
     rest = {name: values for name, values in others.items() if name not in categories}
-    values = [value for name in categories for value in _texts(columns[name])]
-    separator = _separator(values) if len(categories) == 1 else ">"
-    labels = None
-    if len(categories) == 1 and not any(isinstance(v, list) for v in columns[categories[0]]):
-        labels = _label_separator(values, separator)
-    return Roles(title, categories, separator, labels, _best(rest, IDS, _like_an_id))
+    found = Roles(title, categories, id=_best(rest, IDS, _like_an_id))
+    return _with_marks(found, columns) if categories else found
 
 
-def _best(columns: Mapping[str, Sequence[Any]], names: Sequence[str], like: Any) -> str | None:
+def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
+    """Return the roles with what parts levels and categories in the values."""
+    raw = [text for name in roles.categories for text in texts_of(columns[name])]
+    roles = replace(roles, rename=entities_in(raw))
+    if len(roles.categories) > 1:
+        return roles
+    values = [roles.written(text) for text in raw]
+    lists = [value for value in columns[roles.categories[0]] if isinstance(value, list)]
+    if lists:
+        separator = separator_of(values)
+        flat = not any(separator in text for text in values)
+        return replace(roles, separator=separator, lists_are_paths=flat and is_tree(lists))
+    if written := list_rules(values):
+        return _of_written_lists(replace(roles, replace=written.replace), written, values)
+    separator = separator_of(values)
+    labels = label_separator_of(values, separator)
+    numbers = labels is None and have_numbers_before(values, separator)
+    rules = [(NUMBER_BEFORE, "")] if numbers else []
+    return replace(roles, separator=separator, label_separator=labels, replace=rules)
+
+
+def _of_written_lists(roles: Roles, rules: ListRules, values: Sequence[str]) -> Roles:
+    mark = rules.label_separator
+    parts = [part for text in values for part in (text.split(mark) if mark else [text])]
+    separator = rules.separator or separator_of([roles.written(part) for part in parts])
+    return replace(roles, separator=separator, label_separator=rules.label_separator)
+
+
+def _best(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...], like: Any) -> str | None:
     """Return the column whose name and values fit best, if any fits."""
     scores = {
         name: fit + by_name(name, names)
@@ -59,36 +98,15 @@ def _best(columns: Mapping[str, Sequence[Any]], names: Sequence[str], like: Any)
     return max(scores, key=lambda name: scores[name]) if scores else None
 
 
-def plain(name: str) -> str:
-    """Return a header without case, blanks and marks: `Product_Type` is `producttype`."""
-    return re.sub(r"[\W_]", "", name.casefold())
-
-
-def by_name(name: str, names: Sequence[str]) -> float:
-    """Return 2 to 3 for one of the names, the first most; 1 to 1.5 for what has one in it.
-
-    What stands before a colon or a point may be left out: `g:title`, `product.name`.
-    """
-    every = {plain(name), plain(re.split(r"[:.]", name)[-1])}
-    if known := every & set(names):
-        return 3 - min(map(names.index, known)) / len(names)
-    found = plain(name)
-    inside = [len(each) for each in names if len(each) > 3 and each in found]
-    return 1 + max(inside) / (2 * len(found)) if inside else 0.0
-
-
-def _texts(values: Sequence[Any]) -> list[str]:
-    flat = (each for value in values for each in (value if isinstance(value, list) else [value]))
-    return [text for text in flat if text and text.strip()]
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?[\d.,\s'%€$£]+", text))
+def _called(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...]) -> str | None:
+    """Return the column that is called so itself, whatever its values; the surest name first."""
+    by_plain = {plain(name): name for name, values in columns.items() if texts_of(values)}
+    return next((by_plain[name] for name in names if name in by_plain), None)
 
 
 def _like_a_title(values: Sequence[Any]) -> float:
     """Return more for texts of several words that are seldom the same; 0 for what is no title."""
-    texts = _texts(values)
+    texts = texts_of(values)
     if not texts or any(isinstance(value, list) for value in values):
         return 0.0
     words = statistics.mean(len(text.split()) for text in texts)
@@ -97,67 +115,14 @@ def _like_a_title(values: Sequence[Any]) -> float:
     links = sum(text.startswith(("http://", "https://")) for text in texts) / len(texts)
     if letters < 0.5 or links > 0.5 or (unlike < 0.1 and len(texts) > 50):
         return 0.0
-    length = min(words, 12) / 12 if words <= 40 else 0.3  # descriptions have more
+    length = min(words, 12) / 12 if words <= 25 else 0.3  # descriptions have more
     return len(texts) / len(values) * letters * (0.5 * unlike + length)
 
 
-def _like_a_category(values: Sequence[Any]) -> float:
-    """Return more for few texts that come again; 0 for what says hardly the same twice."""
-    texts = _texts(values)
-    if len(texts) < 2 or len(set(texts)) < 2:
-        return 0.0
-    pieces = [piece.strip() for text in texts for piece in _PIECES.split(text)]
-    again = 1 - min(len(set(some)) / len(some) for some in (texts, pieces))
-    if again < _COMES_AGAIN:
-        return 0.0
-    numbers = sum(map(_is_number, texts)) / len(texts)
-    paths = max(sum(mark in text for text in texts) for mark in _SEPARATORS) / len(texts)
-    return max(0.01, len(texts) / len(values) * (again - 0.5 * numbers + 0.5 * paths))
-
-
 def _like_an_id(values: Sequence[Any]) -> float:
-    texts = _texts(values)
+    texts = texts_of(values)
     if not texts or len(texts) < 0.9 * len(values):
         return 0.0
     unlike = len(set(texts)) / len(texts)
     short = max(map(len, texts)) <= 40 and not any(" " in text.strip() for text in texts)
     return unlike if unlike > 0.95 and short else 0.0
-
-
-def _category_columns(columns: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Return the column of the category, or those that are its parts, from the top down."""
-    fits = {name: values for name, values in columns.items() if _like_a_category(values)}
-    named = {name: values for name, values in fits.items() if by_name(name, CATEGORIES) >= 1}
-    best = _best(named, CATEGORIES, _like_a_category)
-    if best is None:
-        return []
-    if found := _NUMBERED.match(best):
-        stem = found[1]
-        alike = [name for name in columns if (m := _NUMBERED.match(name)) and m[1] == stem]
-        return sorted(alike, key=lambda name: int(_NUMBERED.match(name)[2]))  # type: ignore[index]
-    for names in ({f"{part}category": n for part, n in _PLACES.items()}, _SHOP_PLACES):
-        places = {name: names.get(plain(name).removesuffix("name")) for name in named}
-        if places[best] is not None:
-            parts = {name: place for name, place in places.items() if place is not None}
-            return sorted(parts, key=parts.__getitem__)
-    return [best]
-
-
-def _separator(values: Sequence[str]) -> str:
-    """Return what parts the levels in most values; one that stands in none, where nothing does."""
-    shares = Counter({mark: sum(mark in text for text in values) for mark in _SEPARATORS})
-    mark, count = max(shares.items(), key=lambda item: (item[1], -_SEPARATORS.index(item[0])))
-    return mark if count >= _USED_BY * len(values) else ">"
-
-
-def _label_separator(values: Sequence[str], separator: str) -> str | None:
-    """Return what parts several categories of a record: far more sets than members, or many."""
-    sets = len(set(values))
-    for mark in _LABEL_SEPARATORS:
-        several = sum(mark in text for text in values)
-        pieces = {piece.strip() for text in values for piece in text.split(mark)} - {""}
-        mean = sum(text.count(mark) + 1 for text in values) / max(1, len(values))
-        lists = len(pieces) < sets / 1.5 or mean >= _MANY
-        if mark != separator and several >= _USED_BY * len(values) and lists:
-            return mark
-    return None

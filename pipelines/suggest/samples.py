@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,16 +17,17 @@ from pipelines import listing, storage
 from pipelines.json_documents import document_objects, first_list
 from pipelines.json_lines import is_json_lines, line_objects
 from pipelines.objects import Objects
-from pipelines.suggest.text_form import Layout, encoding_of, has_header, layout_of
+from pipelines.suggest.encodings import encoding_of
+from pipelines.suggest.table_samples import ROWS, START_BYTES, in_turns, table_sample
 from pipelines.text_files import open_text
 from pipelines.unpacking import open_unpacked
 from pipelines.xml_records import declared_encoding, xml_objects
 
 _FILES = 8
-_START_BYTES = 1 << 18
 _WHOLE_BYTES = 64 << 20
-_ROWS = 2000
 _PARQUET = b"PAR1"
+_MARK_BYTES = 4  # a mark of byte order alone
+_BLANK = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 
 Values = list[Any]
 File = TypeVar("File")
@@ -49,9 +49,11 @@ def sample_of(files: Sequence[listing.FileInfo]) -> Sample:
 
     Raises `UsageError` where they are empty, or are no text.
     """
-    some = spread_over([file for file in files if file.size], _FILES)
-    starts = [_start(file.path) for file in some]
-    if not any(start.strip() for start in starts):
+    some = spread_over([file for file in files if file.size > _MARK_BYTES], _FILES)
+    every = {file: _start(file.path) for file in some}
+    some = [file for file in some if every[file].strip(_BLANK)]
+    starts = [every[file] for file in some]
+    if not some:
         raise UsageError(f"--input {files[0].path}: empty, as are all files beside it")
     if starts[0].startswith(_PARQUET):
         return Sample({"format": "parquet"}, _parquet_columns(some))
@@ -61,7 +63,7 @@ def sample_of(files: Sequence[listing.FileInfo]) -> Sample:
         encoding = declared_encoding(some[0].path) or encoding
     texts = [_text(file.path, encoding) for file in some]
     first = texts[0].lstrip()
-    if "\0" in first:
+    if "\0" in first or not all(map(str.strip, texts)):
         raise UsageError(f"--input {some[0].path}: no text, and not Parquet: what is it?")
     if first.startswith("<"):
         items = _record_element(some[0].path, texts[0])
@@ -69,7 +71,8 @@ def sample_of(files: Sequence[listing.FileInfo]) -> Sample:
         return Sample({"format": "xml", "items": items, **source}, _object_columns(parts))
     if first.startswith(("{", "[")):
         return _json_sample(some, encoding, source)
-    return _table_sample(some, texts, source)
+    found, columns = table_sample(some, texts, source)
+    return Sample(found, columns)
 
 
 def spread_over(files: Sequence[File], count: int) -> list[File]:
@@ -80,12 +83,12 @@ def spread_over(files: Sequence[File], count: int) -> list[File]:
 
 def _start(path: str) -> bytes:
     with open_unpacked(path) as raw:
-        return raw.read(_START_BYTES)
+        return raw.read(START_BYTES)
 
 
 def _text(path: str, encoding: str) -> str:
     with open_text(path, encoding) as (text, _):
-        return text.read(_START_BYTES)
+        return text.read(START_BYTES)
 
 
 def _json_sample(
@@ -122,84 +125,18 @@ def _lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[int, str]]:
         yield sum(isinstance(each, Mapping) for each in value), ".".join(path)
 
 
-def _table_sample(
-    files: Sequence[listing.FileInfo], texts: Sequence[str], source: dict[str, Any]
-) -> Sample:
-    """Read delimited text: by the layout that most of it has."""
-    layouts = {
-        file.relative: layout_of(_whole_lines(text))
-        for file, text in zip(files, texts, strict=True)
-        if text.strip()
-    }
-    alike = _alike(files, layouts)
-    first = next(iter(alike.values()))
-    found = dict(source)
-    if first.delimiter != ",":
-        found["delimiter"] = first.delimiter
-    if not first.quoted:
-        found["quoting"] = "none"
-    if 1 == len(alike) < len(layouts):  # a table among others, which say other things
-        found["files"] = next(iter(alike))
-    names = [name.strip() for name in first.rows[0]]
-    skipped = 0
-    if len(names) != first.width:  # as many files of two columns have a first line that names one
-        skipped = 1
-        names += [f"column_{number}" for number in range(len(names) + 1, first.width + 1)]
-        found |= {"header": names, "skip_lines": 1}
-    elif has_header(first.rows, [each.rows[0] for each in alike.values()]):
-        skipped = 1
-    else:
-        names = [f"column_{number}" for number in range(1, first.width + 1)]
-        found["header"] = names
-    each_file = (each.rows[skipped:] for each in alike.values())
-    records = [row for row in _in_turns(each_file, _ROWS) if len(row) == len(names)]
-    columns = zip(*records, strict=True) if records else [[] for _ in names]
-    return Sample(found, dict(zip(names, map(list, columns), strict=True)))
-
-
-def _alike(files: Sequence[listing.FileInfo], layouts: Mapping[str, Layout]) -> dict[str, Layout]:
-    """Return the layouts that are like that of most bytes: in delimiter, quoting and columns.
-
-    Files without a header are alike by how many columns they have.
-    """
-    kinds: dict[str, tuple] = {
-        name: (each.delimiter, each.quoted, each.width, *each.rows[0])
-        for name, each in layouts.items()
-    }
-    if len(set(kinds.values())) > len(layouts) / 2:
-        kinds = {name: kind[:3] for name, kind in kinds.items()}
-    sizes: Counter[tuple] = Counter()
-    for file in files:
-        if file.relative in kinds:
-            sizes[kinds[file.relative]] += file.size
-    most = sizes.most_common(1)[0][0]
-    return {name: layout for name, layout in layouts.items() if kinds[name] == most}
-
-
-def _whole_lines(text: str) -> str:
-    """Leave out a last line that was cut."""
-    end = max(text.rfind("\n"), text.rfind("\r"))
-    return text[: end + 1] if len(text) == _START_BYTES and end >= 0 else text
-
-
-def _in_turns(groups: Iterable[Iterable[Any]], count: int) -> list[Any]:
-    """Return the first of each group, then the second, up to `count`."""
-    turns = itertools.zip_longest(*groups)
-    return list(itertools.islice((v for turn in turns for v in turn if v is not None), count))
-
-
 def _parquet_columns(files: Sequence[listing.FileInfo]) -> dict[str, Values]:
     rows: list[dict[str, Any]] = []
     for file in files:
         with storage.open_input(file.path) as raw:
-            batches = pq.ParquetFile(raw).iter_batches(_ROWS // len(files) + 1)
+            batches = pq.ParquetFile(raw).iter_batches(ROWS // len(files) + 1)
             rows += next(batches).to_pylist()
     return _columns(rows)
 
 
 def _object_columns(files: Iterable[Iterator[Objects]]) -> dict[str, Values]:
     each_file = ((row for part in parts for _, row, _ in part.rows) for parts in files)
-    return _columns(_in_turns(each_file, _ROWS))
+    return _columns(in_turns(each_file, ROWS))
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Values]:

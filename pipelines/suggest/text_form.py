@@ -1,67 +1,67 @@
-"""Tell from the first bytes of files how they are written: encoding, delimiter, quoting, header."""
+"""Tell from the first bytes of files how they are written: delimiter, quoting, header."""
 
 from __future__ import annotations
 
-import codecs
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from charset_normalizer import from_bytes
-
-from pipelines.text_files import MARKS
+from pipelines.suggest.names import CATEGORIES, IDS, TITLES, plain
 from transforms.csv_records import split_records, split_unquoted
 
-_DELIMITERS = ("\t", ";", "|", ",")
+_DELIMITERS = ("\t", ";", "|", ",", "\x01", "^", "~")
+_KNOWN = {*TITLES, *CATEGORIES, *IDS}
+_EXCEL_HINT = re.compile(r"sep=.?$", re.IGNORECASE)  # says the delimiter, and is no record
 _MOST_CHARS = 1 << 20
 _AGREE = 0.9  # what share of the records has as many columns as most
 _LONGEST_HEADER = 60
+_HEADER_WITHIN = 6  # lines
+_SOME_FILES = 2
 
 
 @dataclass(frozen=True)
 class Layout:
     """How delimited text is written: its records, of which most have `width` columns.
 
-    The first may be a header, and may name one of several columns alone.
+    The first may be a header, and may name one of several columns alone. A blank line is a record
+    of no column; `bad` are those that cannot be read. `escape` stands before quotes in quotes.
     """
 
     delimiter: str
     quoted: bool
     rows: list[list[str]]
+    bad: int = 0
+    escape: str | None = None
 
     @cached_property
     def width(self) -> int:
-        return Counter(map(len, self.rows)).most_common(1)[0][0]
+        return Counter(len(row) for row in self.rows if row).most_common(1)[0][0]
 
     @cached_property
     def agreement(self) -> float:
         """The share of records that have as many columns as most."""
-        return sum(len(row) == self.width for row in self.rows) / len(self.rows)
+        records = sum(bool(row) for row in self.rows) + self.bad
+        return sum(len(row) == self.width for row in self.rows) / records
+
+    @cached_property
+    def before_header(self) -> int:
+        """How many lines stand before that which names the columns, or that begins the records.
+
+        They have other columns, as `Report of May` has, or the next lines have better names: of
+        the three that some exports begin with the last is meant.
+        """
+        beginning = list(enumerate(self.rows[:_HEADER_WITHIN]))
+        named = [n for n, row in beginning if len(row) == self.width and names_columns(row)]
+        hint = bool(self.rows[0]) and bool(_EXCEL_HINT.match(self.rows[0][0]))
+        return max(named, default=int(hint and len(self.rows) > 1))
 
 
-def encoding_of(starts: Sequence[bytes]) -> str:
-    """Return the encoding of files by their first bytes; a mark of byte order says it anyway."""
-    unmarked = [start for start in starts if not start.startswith(MARKS)]
-    content = b"\n".join(unmarked)
-    if not unmarked or all(map(_is_utf8, unmarked)):
-        return "utf-8"
-    for parity, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if content[parity::2].count(0) > len(content) // 8:
-            return name
-    odd = b"\n".join(start for start in unmarked if not _is_utf8(start))
-    best = from_bytes(odd).best()
-    return codecs.lookup(best.encoding).name if best else "latin-1"
-
-
-def _is_utf8(start: bytes) -> bool:
-    """Tell whether bytes are UTF-8; the last character may be cut."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return False
-    return True
+def names_columns(row: Sequence[str]) -> bool:
+    """Tell whether a record has the names of two columns at least, as many feeds call them."""
+    return sum(plain(name) in _KNOWN for name in row) > 1
 
 
 def layout_of(text: str) -> Layout:
@@ -72,9 +72,10 @@ def layout_of(text: str) -> Layout:
     """
     lines = io.StringIO(text, newline="").readlines()
     tried = [
-        Layout(delimiter, quoted, _rows(lines, delimiter, quoted))
+        layout
         for delimiter in _DELIMITERS
-        for quoted in (True, False)
+        for layout in _layouts(lines, delimiter, escaped='\\"' in text)
+        if any(layout.rows)
     ]
     several = [layout for layout in tried if layout.width > 1 and layout.agreement >= _AGREE]
     if several:
@@ -83,24 +84,35 @@ def layout_of(text: str) -> Layout:
     return max(one, key=lambda found: (found.agreement, found.quoted, found.delimiter == ","))
 
 
-def _rows(lines: list[str], delimiter: str, quoted: bool) -> list[list[str]]:
-    if not quoted:
-        return split_unquoted(lines, delimiter=delimiter, max_chars=_MOST_CHARS).rows
-    found = split_records(lines, delimiter=delimiter, final=True, max_chars=_MOST_CHARS)
-    return [*found.rows, *([] for _ in found.bad)]  # a record that is bad agrees with no other
+def _layouts(lines: list[str], delimiter: str, *, escaped: bool) -> list[Layout]:
+    """Return the layouts with a delimiter, the plainest first."""
+    found = []
+    for escape in (None, "\\") if escaped else (None,):
+        records = split_records(
+            lines, delimiter=delimiter, final=True, max_chars=_MOST_CHARS, escape=escape
+        )
+        found.append(Layout(delimiter, True, records.rows, len(records.bad), escape))
+    unquoted = split_unquoted(lines, delimiter=delimiter, max_chars=_MOST_CHARS).rows
+    plain_rows = [[] if row == [""] else row for row in unquoted]
+    return [*found, Layout(delimiter, False, plain_rows)]
 
 
 def has_header(rows: Sequence[Sequence[str]], firsts: Sequence[Sequence[str]]) -> bool:
     """Tell whether the first row names the columns; `firsts` are the first rows of several files.
 
-    All files then begin with the same names, which are short, no numbers, and none twice.
+    All files then begin with the same names, which are short, no numbers, and none twice. Some
+    columns may have no name. What is another in most of many files is no name.
     """
     names = [name.strip() for name in rows[0]]
-    if len(firsts) > 1 and len({tuple(row) for row in firsts}) == 1:
+    kinds = len({tuple(row) for row in firsts})
+    if (len(firsts) > 1 and kinds == 1) or names_columns(names):
         return True
-    if len(set(names)) < len(names) or any(len(name) > _LONGEST_HEADER for name in names):
+    if len(firsts) > _SOME_FILES and kinds > len(firsts) / 2:
         return False
-    if any(name.replace(".", "").replace(",", "").isdigit() for name in names):
+    some = [name for name in names if name]
+    if len(set(some)) < len(some) or any(len(name) > _LONGEST_HEADER for name in names):
         return False
-    below = [set(column) for column in zip(*rows[1:], strict=False)]
-    return not any(name in values for name, values in zip(names, below, strict=False))
+    if not some or any(name.replace(".", "").replace(",", "").isdigit() for name in some):
+        return False
+    below = [set(column) for column in zip(*(row for row in rows[1:] if row), strict=False)]
+    return not any(name and name in values for name, values in zip(names, below, strict=False))

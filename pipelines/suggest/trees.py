@@ -15,10 +15,10 @@ from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines import listing
 from pipelines.category_tree import find_tree_files, load_tree
-from pipelines.suggest.names import CATEGORIES, PARENTS, TITLES
-from pipelines.suggest.roles import by_name, plain
+from pipelines.suggest.encodings import encoding_of
+from pipelines.suggest.names import CATEGORIES, PARENTS, TITLES, by_name, plain
 from pipelines.suggest.samples import Sample
-from pipelines.suggest.text_form import encoding_of, layout_of
+from pipelines.suggest.text_form import layout_of
 from pipelines.unpacking import open_unpacked, plain_name
 from transforms.category_trees import CategoryTree, find_ids
 

@@ -240,12 +240,18 @@ def test_a_fingerprint_changes_with_the_content_of_any_file(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("form", ["{}", "{}/*", "{}/**"])
 def test_what_spark_lays_beside_a_dump_is_no_part_of_it(tmp_path: Path, form: str) -> None:
-    """Its marks and half-written parts begin with `_` or a dot."""
+    """Its marks and half-written parts begin with `_` or a dot; office programs leave `~$`."""
     folder = tmp_path / "_dump"
     (folder / "_temporary/0").mkdir(parents=True)
     table(folder, "part-0.csv", "id,title\n1,Bed\n")
     before = find_dump_files(form.format(folder), DumpSettings())
-    for name in ("_SUCCESS", "_metadata", ".part-0.csv.crc", "_temporary/0/part-1.csv"):
+    for name in (
+        "_SUCCESS",
+        "_metadata",
+        ".part-0.csv.crc",
+        "~$part-0.csv",
+        "_temporary/0/part-1.csv",
+    ):
         table(folder, name, "")
     found = find_dump_files(form.format(folder), DumpSettings())
     assert [Path(file.path).name for file in found] == ["part-0.csv"]
@@ -291,6 +297,22 @@ def test_quotes_can_be_text_and_a_title_several_columns(tmp_path: Path) -> None:
     rows, rejects = read(dump, quoting="none", title_join=["maker", "name"])
     assert rows == [(2, "1", '"Acme Bed 5"'), (3, "2", "Cot")]
     assert rejects == [RejectedRow("dump.tsv", 4, NO_TITLE, b'["3", ""]')]
+
+
+def test_a_dump_is_read_behind_lines_to_skip_and_with_names_of_its_own(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text('Report,of May\n1,"Bed 5\\" wide"\n')
+    rows, rejects = read(dump, skip_lines=1, header=["id", "title"], escape="\\")
+    assert (rows, rejects) == ([(2, "1", 'Bed 5" wide')], [])
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_dump_with_another_delimiter_is_told_to_set_it(tmp_path: Path, mark: str) -> None:
+    dump = tmp_path / "dump.csv"
+    dump.write_text(f"id{mark}title\n1{mark}Bed, white\n")
+    with pytest.raises(UsageError, match=r"read as one column: .*; set dump.delimiter$") as refused:
+        find_dump_files(str(dump), DumpSettings())
+    assert f"is {mark!r} its delimiter?" in str(refused.value)
 
 
 def test_titles_of_several_keys_in_json_lines(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class TestWhateverTheBlockSize:
         assert rows == [(2, "a"), (5, "c")]
         assert rejects == [
             reject(3, "1 columns where the header has 2", b"b\n"),
-            reject(4, "0 columns where the header has 2", b"\n"),
+            reject(4, "a blank line", b"\n"),
         ]
 
     def test_a_blank_line_of_the_only_column_is_an_empty_value(self, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_file_can_be_rejected_whole_with_the_bytes_of_each_record(tmp_path: Pa
     rejects = sorted((r for block in blocks for r in block.rejects), key=lambda r: r.line)
     assert rejects == [
         reject(2, "no column ad", b'"a, b",1\n'),
-        reject(3, "0 columns where the header has 2", b"\n"),
+        reject(3, "a blank line", b"\n"),
         reject(4, "no column ad", b'"c\nd",2\n'),
         reject(6, STRAY_QUOTE, b'"e\n'),
     ]
@@ -250,6 +250,25 @@ def test_the_first_accepted_header_that_is_there_is_taken(tmp_path: Path) -> Non
     path.write_bytes(b"name,title\na,b\n")
     (block,) = read_blocks(str(path), "shop.csv", {"t": ["ad", "title", "name"]}, TableFormat())
     assert block.columns["t"].to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [(b"AD,b", "x"), (b"Ad,ad", "y"), (b"b, aD ", "y"), ("Größe,b".encode(), None)],
+)
+def test_a_header_in_other_case_is_taken_where_none_is_as_it_is_written(
+    tmp_path: Path, header: bytes, taken: str | None
+) -> None:
+    if taken is None:
+        with pytest.raises(MissingColumn):
+            read(tmp_path, header + b"\nx,y\n")
+    else:
+        assert read(tmp_path, header + b"\nx,y\n") == ([(2, taken)], [])
+
+
+def test_of_two_headers_that_differ_in_case_alone_none_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(MissingColumn):
+        read(tmp_path, b"Ad,AD\nx,y\n")
 
 
 @pytest.mark.parametrize("header", [b"title,price", b"", b"caf\xe9"])

@@ -95,5 +95,12 @@ def test_a_record_of_many_lines_that_is_too_long_is_rejected_with_all_its_lines(
     assert found(records) == [(0, ["a"]), (4, ["b"])]
 
 
+def test_behind_an_escape_a_quote_is_text_and_so_is_what_else_stands_there() -> None:
+    lines = ['"5\\" wide, \\\\ ""b""",x\n', '"a\\"\n', 'b",y\n']
+    records = split_records(lines, delimiter=",", final=True, max_chars=100, escape="\\")
+    assert found(records) == [(0, ['5" wide, \\ "b"', "x"]), (1, ['a"\nb', "y"])]
+    assert records.bad == []
+
+
 def test_the_delimiter_is_a_setting() -> None:
     assert found(split('a,b\t"c\td"\n', delimiter="\t")) == [(0, ["a,b", "c\td"])]

@@ -41,6 +41,18 @@ def test_a_column_of_labels_is_a_set_in_order() -> None:
     assert labels(column, label_separator=",") == [["b", "a"], [], ["c"], [], []]
 
 
+def test_a_label_separator_behind_a_backslash_is_text() -> None:
+    column = [r"Tops\, Tees > A, Sale", "a,b", r"\\x,y", None, ["c,d"], r"e\,f"]
+    assert labels(column, label_separator=",") == [
+        ["Tops, Tees>A", "Sale"],
+        ["a", "b"],
+        [r"\\x", "y"],
+        [],
+        ["c,d"],
+        ["e,f"],
+    ]
+
+
 def test_lists_of_labels_are_taken_as_they_are() -> None:
     column = [["b,c", "a", None, "b,c"], [], None, ["x > y"]]
     assert labels(column) == [["b,c", "a"], [], [], ["x>y"]]

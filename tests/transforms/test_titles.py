@@ -57,6 +57,21 @@ def lists(values: list[list[str]]) -> pa.ListArray:
     return pa.array(values, pa.list_(pa.string()))
 
 
+def test_of_categories_with_most_parts_the_first_is_taken_where_the_deepest_is_asked_for() -> None:
+    tree = make_taxonomy(["a", "a_x", "a_y", "b"], "_", {"bottom": [-1, 1]})
+    standing = lists([["a", "a_x"], ["b", "a_y", "a_x"], ["b"], ["a", "b"]])
+    found = {
+        conflicts: exclusive_labels(standing, tree, level="bottom", conflicts=conflicts)
+        for conflicts in ("first", "deepest")
+    }
+    names = {
+        conflicts: [tree.levels["bottom"][i] for i in labels]
+        for conflicts, (_, labels, _) in found.items()
+    }
+    assert names == {"first": ["a", "b", "b", "a"], "deepest": ["x", "y", "b", "a"]}
+    assert found["first"][2] == found["deepest"][2] == 3
+
+
 def test_a_title_is_kept_once_with_its_categories_in_order_of_file_and_line() -> None:
     found = distinct_titles(
         [
