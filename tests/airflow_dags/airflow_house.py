@@ -67,7 +67,7 @@ class Airflow:
             cwd=HOME,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
@@ -158,7 +158,7 @@ def airflow(
     shutil.copytree(tiny_catalogue, made.prefix / "catalogue")
     (made.prefix / "inbox").mkdir()
     migrate = [AIRFLOW, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env=made.environment, check=True, capture_output=True, timeout=120)
+    subprocess.run(migrate, env=made.environment, check=True, capture_output=True, timeout=300)
     return made
 
 
