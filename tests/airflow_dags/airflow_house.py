@@ -143,6 +143,16 @@ def airflow_installed() -> None:
 
 
 @pytest.fixture(scope="session")
+def airflow_alone(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, airflow_installed: None
+) -> Airflow:
+    """Give an Airflow that has no database: to load DAGs it needs none."""
+    root = tmp_path_factory.mktemp("alone")
+    config = write_config(root / "config.yaml", tiny_settings)
+    return Airflow(root / "home", config, root / "home" / "aisle", None)
+
+
+@pytest.fixture(scope="session")
 def airflow(
     tmp_path_factory: pytest.TempPathFactory,
     tiny_catalogue: Path,
