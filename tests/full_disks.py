@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+# Reads until it is told so, or until the tests' process is gone and the pipe with it.
+_WHEN_THE_TEST_ENDS = 'read -r _; exec umount --lazy "$0"'
+
 
 @contextlib.contextmanager
 def mounted(
     folder: Path, options: str = "size=12m", missing: Callable[[str], object] = pytest.skip
 ) -> Iterator[Path]:
-    """Mount a file system of its own at a folder; it is unmounted at the end.
+    """Mount a file system of its own at a folder; it is unmounted at the end, a kill included.
 
     `missing` is told why, where none can be mounted.
     """
@@ -27,10 +30,16 @@ def mounted(
         missing(f"no full disk can be made here: {error}")
     if done.returncode:
         missing(f"no full disk can be made here: {done.stderr.strip()}")
+    guard = subprocess.Popen(
+        ["sh", "-c", _WHEN_THE_TEST_ENDS, str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        guard.communicate(b"over\n")
+        assert guard.returncode == 0, f"{folder} is still mounted"
 
 
 def fill(disk: Path) -> Path:

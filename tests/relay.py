@@ -1,4 +1,4 @@
-"""A relay between a client and a server on loopback, whose connections a test can cut."""
+"""A relay between a client and a server on loopback, which cuts their connections."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from collections.abc import Iterator
 
 
 class Relay:
-    """Passes bytes on in both directions; `cut` ends all connections, new ones are taken again."""
+    """Passes bytes on in both directions; `cut` ends all connections, new ones are taken again.
 
-    def __init__(self, target: int) -> None:
+    The first connection is cut when a client has sent so many bytes: in the middle, whoever of the
+    two is the faster.
+    """
+
+    def __init__(self, target: int, cut_after: int) -> None:
         self._target, self._pairs = target, list[tuple[socket.socket, socket.socket]]()
+        self._left = cut_after
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._door.getsockname()[1])
         self.taken = 0
@@ -38,22 +43,26 @@ class Relay:
                 self.taken += 1
                 self._pairs.append((client, server))
                 for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+                    way = (source, sink, source is client)
+                    threading.Thread(target=self._pass_on, args=way, daemon=True).start()
 
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for one in (source, sink):
+    def _pass_on(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(65536):
+                sink.sendall(data)
+                if counted and self._left > 0:
+                    self._left -= len(data)
+                    if self._left <= 0:
+                        self.cut()
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
-def relay(target: int) -> Iterator[Relay]:
+def relay(target: int, cut_after: int) -> Iterator[Relay]:
     """Give a relay to a port of this machine."""
-    opened = Relay(target)
+    opened = Relay(target, cut_after)
     try:
         yield opened
     finally:

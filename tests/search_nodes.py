@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from servers import LONGEST_START_SECONDS, answers, free_port, missing, wait_until
+from servers import LONGEST_WAIT_SECONDS, answers, free_port, missing, wait_until
 
 NODES = Path(__file__).parent / "nodes"
 PRODUCTS = ("opensearch", "elasticsearch")
@@ -40,12 +40,12 @@ class Search:
         words += [str(self.folder), str(self.port), str(free_port())]
         with open(f"{self.folder}.log", "ab") as log:
             self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=log, stderr=log)
-        wait_until(lambda: answers(self.port), f"{self.product} starts", LONGEST_START_SECONDS)
+        wait_until(lambda: answers(self.port), f"{self.product} starts")
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(30)
+            self._process.wait(LONGEST_WAIT_SECONDS)
             self._process = None
 
     def _modules(self, jars: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import contextlib
 import glob
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -23,7 +24,8 @@ from typing import NoReturn
 import pytest
 
 PASSWORD = "s3cret-of-the-test"
-LONGEST_START_SECONDS = 60
+LONGEST_WAIT_SECONDS = 300
+_PORTS = range(12_000, 32_000)
 
 
 def missing(reason: str) -> NoReturn:
@@ -45,13 +47,21 @@ def reachable_folder() -> Iterator[Path]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody has, below those which the kernel gives to whoever asks for any.
+
+    It is taken only later: one of the kernel's could be another's by then.
+    """
+    while True:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_until(is_true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Look until it is true; fail after so many seconds."""
+def wait_until(
+    is_true: Callable[[], bool], what: str, seconds: float = LONGEST_WAIT_SECONDS
+) -> None:
+    """Look until it is true; fail after so many seconds, which are many: machines may be busy."""
     last = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < last, f"{what}: not within {seconds} s"
@@ -112,7 +122,7 @@ class Postgres:
         """Stop it: SIGINT ends all connections at once, SIGQUIT is a crash."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(LONGEST_WAIT_SECONDS)
             self._process = None
 
     def _is_up(self) -> bool:
@@ -182,13 +192,13 @@ class Rabbit:
             start_new_session=True,
         )
         log.close()
-        wait_until(lambda: answers(self.port), "RabbitMQ starts", LONGEST_START_SECONDS)
+        wait_until(lambda: answers(self.port), "RabbitMQ starts")
 
     def stop(self) -> None:
         """End its own process group."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGTERM)
-            self._process.wait(30)
+            self._process.wait(LONGEST_WAIT_SECONDS)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process = None

@@ -82,13 +82,6 @@ def test_no_file_matched(shop: Shop, tmp_path: Path) -> None:
     one_line(shop("train"), "aisle preprocess")
 
 
-def test_an_empty_file_is_noted_and_the_run_goes_on(preprocessed) -> None:
-    said, rejects = preprocessed({"home/amazon_home_void.csv": b""})
-    _goes_on(said, records=90, rejected=0)
-    assert said.figures["empty_files"] == 1
-    assert [(r["source"], r["line"]) for r in rejects] == [("home/amazon_home_void.csv", 0)]
-
-
 def test_files_with_nothing_in_them_stop_the_command(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "catalogue").mkdir()
     (tmp_path / "catalogue" / "amazon_home_bath.csv").write_bytes(b"ad\n")
@@ -137,13 +130,6 @@ def test_examples_of_other_rules_are_refused_and_what_is_finished_stays(
     assert shop("train").figures["done_before"]
 
 
-def test_a_file_without_the_column_is_rejected_record_by_record(preprocessed) -> None:
-    said, rejects = preprocessed({"home/amazon_home_odd.csv": b"name\nlamp\nsofa\n"})
-    _goes_on(said, records=92, rejected=2)
-    assert [(r["line"], r["raw"]) for r in rejects] == [(2, b"lamp\n"), (3, b"sofa\n")]
-    assert all("no column ad" in r["reason"] and "name" in r["reason"] for r in rejects)
-
-
 def test_rejects_say_why_and_where_behind_their_number(
     shop: Shop, preprocessed, tmp_path: Path
 ) -> None:
@@ -158,34 +144,6 @@ def test_rejects_say_why_and_where_behind_their_number(
     again = shop("preprocess", "--input", tmp_path / "catalogue")
     assert again.figures["done_before"]
     assert again.figures["rejects"] == shop.at().rejected
-
-
-def test_bytes_that_are_not_utf8_cost_one_record(preprocessed) -> None:
-    said, rejects = preprocessed({HOME: b"ad\nbath one\nb\xe4d two\nbath three\n"})
-    _goes_on(said, records=63, rejected=1)
-    assert [(r["line"], r["raw"]) for r in rejects] == [(3, b"b\xe4d two\n")]
-    assert "encoding" in rejects[0]["reason"]
-
-
-def test_a_line_of_ten_megabytes_costs_one_record(preprocessed) -> None:
-    long = b"x" * 10_000_000
-    said, rejects = preprocessed({HOME: b"ad\nbath one\n" + long + b"\nbath three\n"})
-    _goes_on(said, records=63, rejected=1)
-    assert [(r["line"], len(r["raw"])) for r in rejects] == [(3, len(long) + 1)]
-    assert "max_record_bytes" in rejects[0]["reason"]
-
-
-def test_154143_nuls_cost_one_record(preprocessed) -> None:
-    nuls = b"\0" * 154_143
-    said, rejects = preprocessed({HOME: b"ad\nbath one\n" + nuls + b"\nbath three\n"})
-    _goes_on(said, records=63, rejected=1)
-    assert [(r["line"], r["raw"]) for r in rejects] == [(3, nuls + b"\n")]
-
-
-def test_a_stray_quote_swallows_no_neighbour(preprocessed) -> None:
-    said, rejects = preprocessed({HOME: b'ad\n"bath 5" wide\nbath two\n"open to the end\nbath 4\n'})
-    _goes_on(said, records=64, rejected=2)
-    assert [r["line"] for r in rejects] == [2, 4]
 
 
 def test_a_category_of_one_title_goes_through_the_chain(shop: Shop, preprocessed) -> None:

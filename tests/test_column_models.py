@@ -38,7 +38,8 @@ SETTINGS = {
     },
     "preprocess": {"num_shards": 2},
     "models": {
-        "bag_of_ngrams": {"batch_size": 32, "epochs": 4, "embedding_width": 8, "hidden_units": 8},
+        "bag_of_ngrams": {"batch_size": 32, "epochs": 4, "members": 1, "embedding_width": 8,
+                          "hidden_units": 8},
         "text_cnn": {"batch_size": 32, "epochs": 4, "embedding_width": 8, "filters": 8,
                      "learning_rate": 0.02},
         "bow_mlp": {"batch_size": 32, "epochs": 4, "hidden_units": 8, "learning_rate": 0.02},

@@ -96,7 +96,7 @@ command()
 def test_ctrl_c_while_beam_runs_is_one_line_and_130(tmp_path: Path) -> None:
     """Beam raises a `RuntimeError` of its own in its place, and logs it step by step."""
     words = [sys.executable, "-c", _CTRL_C_IN_A_STEP, "rollback", "--prefix", tmp_path]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.stderr == "aisle rollback: stopped; run it again to go on\n"
     assert (done.returncode, done.stdout) == (130, "")
 
@@ -143,7 +143,7 @@ def test_who_does_not_read_the_figures_makes_no_command_fail(tmp_path: Path, rea
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     assert (tmp_path / "dump.csv").exists()
 
 
@@ -172,6 +172,6 @@ def test_letters_that_an_output_lacks_are_replaced(tmp_path: Path) -> None:
 
 def test_a_process_ends_with_the_status_of_its_command(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "aisle", "rollback", "--prefix", tmp_path]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("aisle rollback: ")

@@ -117,7 +117,7 @@ def test_a_task_manager_killed_in_the_middle_of_preprocessing(
 
 def _kill_in_the_middle(flink: FlinkCluster, killed: threading.Event) -> None:
     """Kill one of two task managers when a third of the job's tasks are done."""
-    last = time.monotonic() + 120
+    last = time.monotonic() + 300
     while time.monotonic() < last:
         tasks = [job["tasks"] for job in flink.jobs() if job["state"] == "RUNNING"]
         if any(task["finished"] * 3 >= task["total"] for task in tasks):

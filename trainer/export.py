@@ -92,7 +92,7 @@ class TitleClassifier(tf.Module):
 
         `label` [n] and `probability` [n] are the first of each.
         """
-        found = self._score(title, *columns)
+        found = self.score(title, *columns)  # its graph, which need not be traced anew
         labels = tf.gather(self.names, found["classes"])
         return {
             "label": labels[:, 0],

@@ -67,7 +67,7 @@ class Airflow:
             cwd=HOME,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
@@ -143,6 +143,16 @@ def airflow_installed() -> None:
 
 
 @pytest.fixture(scope="session")
+def airflow_alone(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, airflow_installed: None
+) -> Airflow:
+    """Give an Airflow that has no database: to load DAGs it needs none."""
+    root = tmp_path_factory.mktemp("alone")
+    config = write_config(root / "config.yaml", tiny_settings)
+    return Airflow(root / "home", config, root / "home" / "aisle", None)
+
+
+@pytest.fixture(scope="session")
 def airflow(
     tmp_path_factory: pytest.TempPathFactory,
     tiny_catalogue: Path,
@@ -158,7 +168,7 @@ def airflow(
     shutil.copytree(tiny_catalogue, made.prefix / "catalogue")
     (made.prefix / "inbox").mkdir()
     migrate = [AIRFLOW, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env=made.environment, check=True, capture_output=True, timeout=120)
+    subprocess.run(migrate, env=made.environment, check=True, capture_output=True, timeout=300)
     return made
 
 

@@ -108,7 +108,7 @@ class Served:
             for process in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def query(house: Airflow, sql: str, *values: object) -> list[Any]:

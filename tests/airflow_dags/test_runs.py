@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import shutil
+import threading
 from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-from airflow_house import PRODUCTS, Airflow, Retrained, drop, stored
+from airflow_house import PRODUCTS, Airflow, Retrained, drop, harmed, stored
 from full_disks import fill
 
 
@@ -66,3 +68,46 @@ def test_a_full_disk_stops_the_run_with_one_line_and_keeps_the_dump(
     assert f"{os.strerror(ENOSPC)}; free some space or choose another --prefix" in log
     assert log.count(" -m aisle predict ") == 1
     assert dump.exists()
+
+
+def test_a_missing_inbox_fails_the_watcher_with_one_line_and_posts_an_alert(
+    airflow: Airflow, tmp_path: Path
+) -> None:
+    posted: list[dict[str, Any]] = []
+    inbox = str(tmp_path / "none")
+    with _webhook(posted) as url:
+        told = {"inbox": inbox, "webhook": url, "retries": 1}
+        config = harmed(airflow, tmp_path, schedule=told)
+        answer, log = replace(airflow, config=config).run("watch_inbox")
+    assert answer["state"] == "failed"
+    assert f"inbox {inbox}: no such folder; make it, or set schedule.inbox" in log
+    (alert,) = posted
+    assert alert["event"] == "task failed"
+    assert alert["task"] == "wait_for_a_dump"
+    assert inbox in alert["reason"]
+    assert "alert: " in log
+    assert url not in log  # what a webhook is called by is a secret
+
+
+class _webhook:
+    """A web server that keeps the JSON posted to it."""
+
+    def __init__(self, posted: list[dict[str, Any]]) -> None:
+        class Keep(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *words: object) -> None:
+                """Say nothing."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keep)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

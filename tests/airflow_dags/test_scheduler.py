@@ -147,5 +147,5 @@ def test_it_says_where_it_is_and_ctrl_c_ends_all_of_it(
     assert served.words[0] == f"Airflow:   http://localhost:{served.house.port}\n"
     assert served.words[2].startswith("password:  ")
     served.process.send_signal(signal.SIGINT)
-    assert served.process.wait(60) == 0
+    assert served.process.wait(300) == 0
     assert served.processes() == []

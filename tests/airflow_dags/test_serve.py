@@ -27,7 +27,7 @@ def refusal(folder: Path, port: int, database: str) -> str:
         cwd=HOME,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -44,7 +44,7 @@ def test_a_new_house_with_sqlite_has_a_page_a_watcher_and_an_end(tmp_path: Path)
         until(lambda: served.ask(runs)[1].get("total_entries"), house, "run of watch_inbox")
         assert (folder / "airflow.db").exists()
         served.process.send_signal(signal.SIGINT)
-        assert served.process.wait(60) == 0
+        assert served.process.wait(300) == 0
         assert served.processes() == []
 
 

@@ -21,7 +21,7 @@ HISTORY = (
     "SELECT product_id, old_label, new_label, old_probability, new_probability, write_id "
     "FROM label_history"
 )
-QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
+QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 300.0}
 
 
 @dataclass

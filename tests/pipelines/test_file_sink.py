@@ -62,7 +62,7 @@ def told(folder: Path) -> list[dict[str, Any]]:
 
 def test_killed_at_ten_moments_and_run_again_the_files_are_as_if_run_once(tmp_path: Path) -> None:
     folder, url, out = many(tmp_path / "p", 6000), sqlite_url(tmp_path / "x.db"), tmp_path / "out"
-    sink = {"url": f"file://{out}", "format": "jsonl", "batch_rows": 50, "rows_per_second": 4000.0}
+    sink = {"url": f"file://{out}", "format": "jsonl", "batch_rows": 50, "rows_per_second": 1000.0}
     path = f"{HERE}{os.pathsep}{HERE.parent}{os.pathsep}{HERE.parents[1]}"
     command = [sys.executable, "-c", WRITE_IN_A_PROCESS, folder, url, json.dumps(sink)]
     chance, statuses = random.Random(20_190_401), []

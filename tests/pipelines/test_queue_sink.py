@@ -29,7 +29,7 @@ from pipelines.sinks.story import undo
 
 HERE = Path(__file__).parent
 SCHEMA = HERE.parents[1] / "docs" / "label_change.schema.json"
-QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 60.0}
+QUICK = {"first_seconds": 0.05, "longest_seconds": 0.5, "give_up_seconds": 300.0}
 PUBLISH_IN_A_PROCESS = """
 import json, sys
 from label_writes import write
@@ -157,17 +157,12 @@ def test_a_connection_to_the_broker_that_is_cut_is_made_again(
     tmp_path: Path, rabbit: servers.Rabbit
 ) -> None:
     queue, url = Queue(rabbit), sqlite_url(tmp_path / "labels.db")
-    folder, results = many(tmp_path / "p", 2000), list[dict[str, Any]]()
-    with relay(rabbit.port) as wire:
+    folder = many(tmp_path / "p", 2000)
+    with relay(rabbit.port, cut_after=300_000) as wire:
         through = rabbit.url.replace(str(rabbit.port), str(wire.port))
-        own = {**queue.sink, "url": through, "rows_per_second": 4000.0}
-        writer = threading.Thread(target=lambda: results.append(write(folder, url, sinks=[own])))
-        writer.start()
-        servers.wait_until(lambda: _depth(queue) >= 200, "messages arrive")
-        wire.cut()
-        writer.join()
+        figures = write(folder, url, sinks=[{**queue.sink, "url": through}])
         assert wire.taken > 1
-    assert results[0]["sinks"]["queue"] == {"delivered": 2000, "refused": 0}
+    assert figures["sinks"]["queue"] == {"delivered": 2000, "refused": 0}
     assert once(queue.take()) == expected(2000)
 
 

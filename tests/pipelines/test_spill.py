@@ -64,21 +64,16 @@ def test_the_same_examples_come_from_memory_and_from_disk(
     assert _records(shop.at("disk")) == _records(shop.at())
 
 
-@pytest.mark.parametrize("step", ["Keep distinct titles/Keep one of each/", TEXTS])
-def test_titles_pass_between_steps_as_batches_that_can_lie_on_disk(
-    step: str, tiny_settings: Settings, tiny_catalogue: Path, tmp_path: Path
-) -> None:
-    coders = _coders(tiny_settings, tiny_catalogue, tmp_path)
-    of_step = [coder for name, coder in coders if name.startswith(step)]
-    assert any(isinstance(coder, RecordBatchCoder) for coder in of_step)
-
-
-def _coders(settings: Settings, catalogue: Path, folder: Path) -> list[tuple[str, Coder]]:
-    """Return for each output of each step, by its label, the coder of its elements or values."""
-    files, _, _ = find_category_files(str(catalogue), settings)
+@pytest.fixture(scope="module")
+def coders(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
+) -> list[tuple[str, Coder]]:
+    """Give for each output of each step, by its label, the coder of its elements or values."""
+    files, _, _ = find_category_files(str(tiny_catalogue), tiny_settings)
+    folder = tmp_path_factory.mktemp("steps")
     learned = (f"{folder}/transform_fn", f"{folder}/tft")
     pipeline = beam.Pipeline()
-    build(pipeline, files, settings, 2, str(folder), ProgressLog(), learned)
+    build(pipeline, files, tiny_settings, 2, str(folder), ProgressLog(), learned)
     proto, context = pipeline.to_runner_api(return_context=True)
     coders = []
     for step in proto.components.transforms.values():
@@ -86,6 +81,14 @@ def _coders(settings: Settings, catalogue: Path, folder: Path) -> list[tuple[str
             coder = context.coders[proto.components.pcollections[output].coder_id]
             coders.append((step.unique_name, coder.value_coder() if coder.is_kv_coder() else coder))
     return coders
+
+
+@pytest.mark.parametrize("step", ["Keep distinct titles/Keep one of each/", TEXTS])
+def test_titles_pass_between_steps_as_batches_that_can_lie_on_disk(
+    step: str, coders: list[tuple[str, Coder]]
+) -> None:
+    of_step = [coder for name, coder in coders if name.startswith(step)]
+    assert any(isinstance(coder, RecordBatchCoder) for coder in of_step)
 
 
 def _records(artifacts: RunArtifacts) -> dict[str, bytes]:

@@ -12,17 +12,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from chain import Shop, one_line
+from chain import Shop, one_line, open_shop
 from small_models import SHAPE, small_model, small_settings
 from watcher import Watcher
 
 from configs.loading import load_settings
 from configs.models import BagOfNgramsSettings, CnnSettings
+from configs.settings import Settings
 from trainer.members import MeanOfMembers, fit_kinds, mean_history
 from trainer.models import FAMILIES
 from trainer.train import Fitted, fit_model, hparams_id
 
 SETS = ["models.bag_of_ngrams.members=3", "models.bag_of_ngrams.epochs=2"]
+KINDS = ["features.ngrams.character_sizes=[3]", "models.bag_of_ngrams.members=3"]
 TITLES = ["acme bath towel", "", "gaming laptop", "of words that nobody knows", "wrist watch"]
 
 
@@ -110,21 +112,28 @@ def test_every_second_member_sees_words_alone_unless_they_are_much_worse(
     assert asked == fitted_as
 
 
+@pytest.fixture(scope="module")
+def with_characters(
+    tmp_path_factory: pytest.TempPathFactory, tiny_settings: Settings, tiny_catalogue: Path
+) -> Shop:
+    """Give a shop whose examples hold n-grams of characters too."""
+    shop = open_shop(tmp_path_factory.mktemp("kinds"), tiny_settings)
+    assert shop("preprocess", "--input", tiny_catalogue, sets=KINDS).status == 0
+    return shop
+
+
 @pytest.mark.parametrize(("worse", "alone"), [(1.0, [1]), (-1.0, [])])
 def test_members_of_both_kinds_are_fitted_and_what_was_left_out_is_in_no_export(
     worse: float,
     alone: list[int],
-    own: Shop,
-    tiny_catalogue: Path,
+    with_characters: Shop,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever words alone are worse by is allowed, then nothing is."""
-    sets = ["features.ngrams.character_sizes=[3]", "models.bag_of_ngrams.members=3"]
-    run = f"kinds-{worse}"
-    assert own("preprocess", "--input", tiny_catalogue, run_id=run, sets=sets).status == 0
+    settings = load_settings(with_characters.config, KINDS)
     monkeypatch.setattr("trainer.members._WORSE_ALONE", worse)
-    found = fit_model(load_settings(own.config, sets), own.at(run), str(tmp_path), {})
+    found = fit_model(settings, with_characters.at(), str(tmp_path), {})
     assert found.members == 3
     kinds = [member.bag.even_alone for member in found.model.members]
     assert [number for number, even_alone in enumerate(kinds) if even_alone] == alone

@@ -81,7 +81,7 @@ def opened(page: Path, width: int) -> tuple[str, list[str]]:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     return found.stdout, [line for line in found.stderr.splitlines() if ":CONSOLE" in line]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -29,6 +28,18 @@ RANGES = {
     f"{BAG}.learning_rate": {"min": 0.05, "max": 1.0, "scale": "log"},
     f"{BAG}.hidden_units": {"choices": [4, 8]},
 }
+KILLED = """
+import os, signal, sys
+from aisle.__main__ import main
+from pipelines import storage
+write, last = storage.write_bytes, sys.argv[1]
+def write_and_die(path, content):
+    write(path, content)
+    if path == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+storage.write_bytes = write_and_die
+sys.exit(main(sys.argv[2:]))
+"""
 TINY = {"search": "random", "trials": 3, "epochs": 1, "ranges": RANGES}
 
 
@@ -112,18 +123,10 @@ def test_killed_in_the_middle_it_keeps_what_was_finished(
     """The kill comes when the second trial of three is on disk."""
     typed = shop.typed("tune", "--name", "killed", sets=[tuning_of()])
     trials = Path(shop.at().search("killed"), "trials")
-    second = trials / "trial_1" / "record.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aisle", *typed],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while process.poll() is None and not second.exists():
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    command = [sys.executable, "-c", KILLED, str(trials / "trial_1" / "record.json"), *typed]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (trials / "trial_1" / "record.json").exists()
     assert not Path(shop.at().tuning("killed")).exists()
     kept = {path: path.stat().st_mtime_ns for path in trials.glob("trial_[01]/fold-*.json")}
     assert len(kept) == 2
