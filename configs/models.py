@@ -14,6 +14,7 @@ Members = Annotated[int, Field(ge=1, le=64)]
 _TITLES_ENOUGH, _TITLES_OF_A_CLASS = 3000, 100
 _MOST_PASSES, _MOST_TITLES = 16, 2_000_000
 _MEMBERS, _TITLES_OF_ALL_MEMBERS = 4, 200_000
+_HIDDEN_UNITS = 64
 _LEAST_WIDTH, _MOST_WIDTH, _MOST_NUMBERS = 32, 128, 1 << 27  # float16: a quarter of a gigabyte
 
 
@@ -196,8 +197,8 @@ class BagOfNgramsSettings(FitSettings):
     falls in a line to a twentieth over the run. One pass is best where a class has hundreds of
     titles: `epochs` is null (see `FitSettings.epochs_of`). The fewer the titles, the more the mean
     of several is better than one: `members` is null (see `FitSettings.members_of`). So is
-    `embedding_width` (see `width_of`). With `vectors` the mean of a title's word vectors stands
-    beside the bag.
+    `embedding_width` (see `width_of`), and so is `hidden_units`: 64, but none where titles are
+    shown several times. With `vectors` the mean of a title's word vectors stands beside the bag.
 
     Each n-gram of training has a row of its own while `most_rows` suffice; beyond that those that
     occur once share rows, and memory grows no more. Null sets no bound.
@@ -211,8 +212,17 @@ class BagOfNgramsSettings(FitSettings):
     dense_learning_rate: Positive = 0.15
     embedding_width: Count | None = None
     most_rows: Annotated[int, Field(ge=4)] | None = 4_000_000
-    hidden_units: Count = 64
+    hidden_units: Annotated[int, Field(ge=0)] | None = None
     vectors: NgramVectorSettings | None = None
+
+    def hidden_of(self, passes: int) -> int:
+        """Return `hidden_units`; where null 64 if each title is shown once, else none.
+
+        What the layer adds are mistakes where a class has few titles.
+        """
+        if self.hidden_units is not None:
+            return self.hidden_units
+        return _HIDDEN_UNITS if passes == 1 else 0
 
     def width_of(self, classes: int, rows: int) -> int:
         """Return `embedding_width`; where null 32, doubled until it is a third of `classes`.

@@ -85,6 +85,9 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
     _check_abilities(settings, family)
     taxonomy = read_taxonomy(artifacts.stats)
     heads = make_heads(settings, artifacts, taxonomy)
+    parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
+    rows = max(part.rows for part in parts)
+    epochs = hyper.epochs_of(rows, rows * _typical_share(heads, settings, artifacts))
     features = settings.features
     words = read_known_words(artifacts, training.model, hyper, features.tokens.vocabulary_size)
     columns = columns_seen(settings)
@@ -95,13 +98,11 @@ def set_up(settings: Settings, artifacts: RunArtifacts, cuts: Cuts | None = None
         vocabulary_size=features.tokens.vocabulary_size,
         length=features.tokens.length,
         ngrams=read_seen_ngrams(artifacts.stats, features.ngrams.buckets),
+        passes=epochs,
         vectors=words.vectors,
         ngram_vectors=read_ngram_vectors(training.model, hyper, features.ngrams, characters),
         columns=columns,
     )
-    parts = tuple(_part(artifacts, objective, cuts or {}) for objective in heads.objectives)
-    rows = max(part.rows for part in parts)
-    epochs = hyper.epochs_of(rows, rows * _typical_share(heads, settings, artifacts))
     joint = training.joint
     plan = FitPlan(
         heads=heads,

@@ -180,6 +180,12 @@ def test_many_classes_get_a_wider_table_while_it_is_small(
     assert BagOfNgramsSettings(embedding_width=5).width_of(classes, rows) == 5
 
 
+def test_what_is_shown_several_times_has_no_hidden_layer() -> None:
+    flagship = BagOfNgramsSettings()
+    assert [flagship.hidden_of(passes) for passes in (1, 2, 16)] == [64, 0, 0]
+    assert [BagOfNgramsSettings(hidden_units=n).hidden_of(2) for n in (0, 5)] == [0, 5]
+
+
 @pytest.mark.parametrize("titles", [1, 1000, 10**9])
 def test_epochs_that_are_set_stay(titles: int) -> None:
     assert BagOfNgramsSettings(epochs=1).epochs_of(titles, 2000) == 1

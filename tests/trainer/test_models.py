@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -143,3 +145,17 @@ def test_the_bags_gradient_looks_each_row_up_once(most: int | None, rows: list[i
     for gradient in tape.gradient(loss, [model.bag.table.value, model.bag.weight.value]):
         assert isinstance(gradient, tf.IndexedSlices)
         assert sorted(gradient.indices.numpy().tolist()) == rows
+
+
+@pytest.mark.parametrize(
+    ("passes", "layers"), [(1, {"bag", "linear", "beside"}), (2, {"bag", "linear"})]
+)
+def test_titles_that_are_shown_several_times_get_no_hidden_layer(
+    passes: int, layers: set[str]
+) -> None:
+    family, shape = FAMILIES["bag_of_ngrams"], replace(SHAPE, passes=passes)
+    model = family.build(BagOfNgramsSettings(embedding_width=32), shape)
+    assert answers(family, model, [1, 2], [3]).shape == (2, 18)
+    assert {name for name in ("bag", "linear", "beside") if getattr(model, name)} == layers
+    directions = model.linear.kernel.numpy()
+    np.testing.assert_allclose(directions.T @ directions, 4 * np.eye(18), atol=1e-5)

@@ -1,4 +1,4 @@
-"""The flagship: a weighted mean of hashed n-gram embeddings, a small hidden layer, a softmax.
+"""The flagship: a weighted mean of hashed n-gram embeddings, a softmax, a small hidden layer.
 
 fastText's bag (Joulin et al. 2016, https://arxiv.org/abs/1607.01759) with three changes: every
 n-gram learns how much it weighs in the mean, a hidden layer stands beside the linear one, and
@@ -21,6 +21,7 @@ from trainer.optimizers import RowWiseAdagrad
 
 _WEIGHT_OF_ONE = 0.5413  # softplus(0.5413) = 1: a new n-gram weighs as much as any
 _NO_WEIGHT = 1e-3
+_LONG = 2.0  # each class begins as a direction of its own, and with long steps
 _SCALE = 1024.0  # float16 has no number for many a slope of a mean over thousands of titles
 
 
@@ -110,16 +111,22 @@ class BagOfNgrams(keras.Model):
         self.vectors = None
         if (vectors := shape.ngram_vectors) is not None:
             self.vectors = VectorMean(vectors, shape.ngram_buckets, "vectors")
-        self.hidden = layers.Dense(settings.hidden_units, activation="relu", dtype="float32")
-        self.linear = layers.Dense(shape.classes, dtype="float32")
-        self.beside = layers.Dense(shape.classes, use_bias=False, dtype="float32")
+        self.linear = layers.Dense(
+            shape.classes, kernel_initializer=keras.initializers.Orthogonal(_LONG), dtype="float32"
+        )
+        self.beside = None
+        if units := settings.hidden_of(shape.passes):
+            hidden = layers.Dense(units, activation="relu", dtype="float32")
+            last = layers.Dense(shape.classes, use_bias=False, dtype="float32")
+            self.beside = keras.Sequential([hidden, last])
 
     def call(self, features: Features, training: bool = False) -> tf.Tensor:
         ngrams = {name: features[name] for name in ("distinct", "position", "row", "rows")}
         mean = self.bag(ngrams)
         if self.vectors is not None:
             mean = tf.concat([mean, self.vectors(ngrams)], axis=1)
-        return self.linear(mean) + self.beside(self.hidden(mean))
+        logits = self.linear(mean)
+        return logits if self.beside is None else logits + self.beside(mean)
 
 
 def _optimizer(settings: BagOfNgramsSettings, steps: int) -> keras.optimizers.Optimizer:

@@ -20,8 +20,9 @@ Features = Mapping[str, tf.Tensor | tf.RaggedTensor]
 class DataShape:
     """What a model must know of the examples to be built.
 
-    `ngrams` are the hashed n-grams that occur in training; with `words_alone` those of odd buckets,
-    which are of characters, are to be passed over.
+    `passes` is how often each title is shown. `ngrams` are the hashed n-grams that occur in
+    training; with `words_alone` those of odd buckets, which are of characters, are to be passed
+    over.
     `vectors` are the pre-trained ones of the vocabulary's words, `ngram_vectors` those of hashed
     words, where the model asks for some; `columns` what it sees beside the title. `constants` are
     variables that all models of this shape share, by name: those are large, and training leaves
@@ -32,6 +33,7 @@ class DataShape:
     vocabulary_size: int
     length: int
     ngrams: SeenNgrams
+    passes: int = 1
     words_alone: bool = False
     vectors: WordVectors | None = None
     ngram_vectors: WordVectors | None = None
