@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def dump_ids(path: Path, settings: DumpSettings) -> list[str]:
-    (file,), _ = find_dump_files(str(path), settings)
+    (file,) = find_dump_files(str(path), settings)
     return [i for batch, _ in read_dump_file(file, settings) for i in batch["id"].to_pylist()]
 
 
