@@ -179,7 +179,7 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
 def _as_yaml(document: dict[str, Any], files: Sequence[listing.FileInfo]) -> str:
     head = (
         f"# Suggested by `aisle suggest-config` from {len(files)} files; look at each line.\n"
-        "# Every key that may stand here is declared, with its default, in configs/settings.py;\n"
+        "# Every key that may stand here is declared, with its default, in configs/;\n"
         "# docs/catalogues.md says what they do.\n"
     )
     return head + yaml.safe_dump(
