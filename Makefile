@@ -62,7 +62,7 @@ flink-lock: $(VENV)/.installed ## pin the jars of cluster/pom.xml anew
 # A file is one worker's from its first test to its last: what its tests share is made once.
 PYTEST = $(BIN)/python -m pytest -q --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests, but for those of whole systems (11 to 12 minutes on two cores)
+test: $(VENV)/.installed $(AIRFLOW)/.installed ## run the tests, but for those of whole systems (11 minutes on two cores)
 	@echo "Running the tests ($(TEST_WORKERS) processes)"
 	@$(PYTEST) -m 'not system'
 

@@ -37,7 +37,7 @@ def tuned(ranges: str, *sets: str) -> str:
         ("features.ngrams.buckets: {choices: [8]}", "all else is fixed with the examples"),
         (f"{BAG}: {{choices: [1]}}", f"tuning.ranges.{BAG}: it is a section, not a value"),
         (f"{BAG}.epochs.most: {{choices: [1]}}", "unknown key 'most'; known there: none"),
-        (f"{BAG}.hidden_units: {{min: 0, max: 8}}", "greater than or equal to 1, got 0"),
+        (f"{BAG}.batch_size: {{min: 0, max: 8}}", "greater than or equal to 1, got 0"),
         (f"{BAG}.hidden_units: {{min: 1.5, max: 8}}", "valid integer, got 1.5"),
         (f"{BAG}.learning_rate: {{choices: [0.1, fast]}}", "valid number, got 'fast'"),
         ("training.model: {choices: [cnn, svm]}", "got 'svm'"),
