@@ -14,8 +14,7 @@ def label_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, str, 
 
     def write_labels(command: argparse.ArgumentParser) -> None:
         command.add_argument("--dump-id", required=True, help="the predictions to write")
-        command.add_argument("--store", help=STORE_HELP)
-        stage(command)
+        store(command)
 
     def store(command: argparse.ArgumentParser) -> None:
         command.add_argument("--store", help=STORE_HELP)

@@ -13,7 +13,7 @@ from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, RejectedRow
 from transforms.lists import list_texts
 
 _HEADER_SHOWN = 200
-_DELIMITERS = ("\t", ";", "|", ",")
+LIKELY_DELIMITERS = ("\t", ";", "|", ",")
 
 
 @dataclass
@@ -75,8 +75,9 @@ class MissingColumn(Exception):
         shown = f"{self.found}"
         if len(shown) > _HEADER_SHOWN:
             shown = f"{shown[:_HEADER_SHOWN]}..."
-        marks = [mark for mark in _DELIMITERS if len(self.found) == 1 and mark in self.found[0]]
-        self.delimiter = max(marks, key=self.found[0].count) if marks else None
+        one = self.found[0] if len(self.found) == 1 else ""
+        marks = [mark for mark in LIKELY_DELIMITERS if mark in one]
+        self.delimiter = max(marks, key=one.count) if marks else None
         hint = f", read as one column: is {self.delimiter!r} its delimiter?" if marks else ""
         super().__init__(f"no column {' or '.join(accepted)}; its header is {shown}{hint}")
 

@@ -41,8 +41,12 @@ def folder_before_glob(root: str) -> str | None:
     """
     if not glob.has_magic(root) or storage.exists(root):
         return None
-    plain = root[: min(root.index(sign) for sign in "*?[" if sign in root)]
+    plain = _before_sign(root)
     return plain.rpartition("/")[0] or ("/" if plain.startswith("/") else ".")
+
+
+def _before_sign(root: str) -> str:
+    return root[: min(root.index(sign) for sign in "*?[" if sign in root)]
 
 
 def _local_files(root: str, pattern: str) -> Iterator[FileInfo]:
@@ -74,8 +78,7 @@ def _remote_files(root: str, pattern: str) -> Iterator[FileInfo]:
         return
     found = {cloud_storage.path_of(blob): blob.size or 0 for blob in cloud_storage.below(root)}
     if not found and glob.has_magic(root):
-        plain = root[: min(root.index(c) for c in "*?[" if c in root)]
-        every = cloud_storage.starting_with(plain)
+        every = cloud_storage.starting_with(_before_sign(root))
         found = {cloud_storage.path_of(blob): blob.size or 0 for blob in every}
         found = {path: size for path, size in found.items() if _matches(root, path)}
         folders = [posixpath.dirname(path.removeprefix(REMOTE)) for path in found]

@@ -22,7 +22,7 @@ from configs.stores import SINK_SCHEMES, scheme_of
 from pipelines import storage
 
 BUSY_SECONDS = 30
-BUSY_STEP_SECONDS = 0.02
+_BUSY_STEP_SECONDS = 0.02
 CONNECT_SECONDS = 10
 _DISK = ("disk is full", "disk I/O error", os.strerror(errno.ENOSPC))
 _MENDS = {
@@ -228,7 +228,7 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if not _is_busy(error) or time.monotonic() >= until:
                 raise
-        time.sleep(BUSY_STEP_SECONDS)
+        time.sleep(_BUSY_STEP_SECONDS)
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

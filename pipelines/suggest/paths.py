@@ -11,7 +11,7 @@ from typing import Any
 
 SEPARATORS = (">", "»", "›", "→", "::", "|", "/", "\\", ";")
 _MAYBE_SEPARATORS = (",", " - ", "_", "-", ":", ".")  # where what they part is a tree
-_LABEL_SEPARATORS = ("|", ";", ",")
+LABEL_SEPARATORS = ("|", ";", ",")
 _MANY = 3
 _USED_BY = 0.2  # a separator stands in this share of the values at least
 _MOST = 0.8
@@ -66,7 +66,7 @@ def label_separator_of(values: Sequence[str], separator: str) -> str | None:
     Far more sets than members, or many in each; or paths, each from a known top: `A/b;A/c`.
     """
     sets = len(set(values))
-    for mark in _LABEL_SEPARATORS:
+    for mark in LABEL_SEPARATORS:
         several = sum(len(labels_in(text, mark)) > 1 for text in values)
         if mark == separator or several < _USED_BY * len(values):
             continue

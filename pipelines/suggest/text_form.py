@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pipelines.blocks import LIKELY_DELIMITERS
 from pipelines.suggest.names import CATEGORIES, IDS, TITLES, plain
 from transforms.csv_records import split_records, split_unquoted
 
-_DELIMITERS = ("\t", ";", "|", ",", "\x01", "^", "~")
+_DELIMITERS = (*LIKELY_DELIMITERS, "\x01", "^", "~")
 _KNOWN = {*TITLES, *CATEGORIES, *IDS}
 _EXCEL_HINT = re.compile(r"sep=.?$", re.IGNORECASE)  # says the delimiter, and is no record
 _MOST_CHARS = 1 << 20

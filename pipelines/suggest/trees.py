@@ -17,6 +17,7 @@ from pipelines import listing
 from pipelines.category_tree import find_tree_files, load_tree
 from pipelines.suggest.encodings import encoding_of
 from pipelines.suggest.names import CATEGORIES, PARENTS, TITLES, by_name, plain
+from pipelines.suggest.paths import LABEL_SEPARATORS, labels_in, texts_of
 from pipelines.suggest.samples import Sample
 from pipelines.suggest.text_form import layout_of
 from pipelines.unpacking import open_unpacked, plain_name
@@ -26,7 +27,6 @@ _MOST_FILES = 30
 _ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 _START_BYTES = 1 << 17
 _SEPARATORS = (">", "|", "::")
-_LABEL_SEPARATORS = (None, "|", ";", ",")
 _KNOWN = 0.9  # this share of the values of a column are ids of the tree, at least
 _UNLIKE = 0.9  # this share of the ids of a table stands once, at least
 _ABOVE = 0.5  # and this one of the parents that the table's beginning names
@@ -98,7 +98,7 @@ def _used(
     """Return the tree with the column, called like a category, that has its ids."""
     named = [name for name in columns if _may_be_category(name)]
     for name in sorted(named, key=lambda name: -by_name(name, CATEGORIES)):
-        for mark in _LABEL_SEPARATORS:
+        for mark in (None, *LABEL_SEPARATORS):
             ids = [*_ids(columns[name], mark)]
             known = find_ids(pa.array(ids, pa.string()), tree.ids) >= 0
             if len(set(ids)) > 1 and known.mean() >= _KNOWN:
@@ -112,9 +112,8 @@ def _may_be_category(name: str) -> bool:
 
 
 def _ids(values: Sequence[Any], mark: str | None) -> Iterator[str]:
-    for value in values:
-        for text in value if isinstance(value, list) else [value or ""]:
-            yield from (t.strip() for t in (text.split(mark) if mark else [text]) if t.strip())
+    for text in texts_of(values):
+        yield from (t.strip() for t in (labels_in(text, mark) if mark else [text]) if t.strip())
 
 
 def _beginning(file: listing.FileInfo) -> _Columns:
