@@ -21,7 +21,7 @@ from configs.loading import fingerprint
 from configs.rules import RuleBook, load_rules
 from configs.settings import Settings
 from pipelines import storage
-from pipelines.dumps import DumpFile, dump_fingerprint, find_dump_files
+from pipelines.dumps import DumpFile, dump_fingerprint, find_dump_files, parts_of
 from pipelines.exports import require_export
 from pipelines.known_scores import SCORED_BY, earlier_parts, scored_by
 from pipelines.predict_parts import CutById, PredictPart
@@ -246,6 +246,7 @@ def build(
     read = (
         pipeline
         | "List the files" >> beam.Create(list(files))
+        | "Cut large files" >> beam.FlatMap(parts_of, settings)
         | "Spread the files" >> beam.Reshuffle()
         | "Read the rows" >> ReadDump(settings, log, features)
     )

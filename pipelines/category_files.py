@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,8 @@ from configs.settings import Settings, SourceSettings
 from pipelines import fingerprints, listing, storage
 from pipelines.blocks import Block, MissingColumn
 from pipelines.category_tree import find_tree_files
+from pipelines.cut_files import line_parts, row_group_parts, table_parts
+from pipelines.file_parts import WHOLE, FilePart
 from pipelines.joins import find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
 from pipelines.rejects import NO_RECORD, REJECTED
@@ -33,7 +35,8 @@ _SAYS = {"file_name": "name", "folders": "folder", "path": "path"}
 class CategoryFile:
     """A file to read: its place in the sorted list, its path, and the category its name says.
 
-    `digest` is over its content, and those of the tables beside it: of joins, and of the tree.
+    `digest` is over its content, and those of the tables beside it: of joins, and of the tree. It
+    has `size` bytes, of which only those of `part` are read.
     """
 
     number: int
@@ -43,6 +46,8 @@ class CategoryFile:
     joins: tuple[tuple[SideFile, ...], ...] = ()
     digest: str = ""
     tree: tuple[SideFile, ...] = ()
+    size: int = 0
+    part: FilePart = WHOLE
 
 
 def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFile], str, int]:
@@ -70,6 +75,7 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
             joins,
             "".join([digests[number], *of_tables]),
             tree,
+            info.size,
         )
         for number, info in enumerate(found)
     ]
@@ -115,6 +121,18 @@ def _category(relative: str, rules: CategorySettings) -> str | None:
         prefix=rules.prefix,
         separator=rules.separator,
     )
+
+
+def parts_of(file: CategoryFile, source: SourceSettings) -> list[CategoryFile]:
+    """Return a file as parts that can be read apart: a large one is several."""
+    parts = [WHOLE]
+    if source.format == "table":
+        parts = table_parts(file.path, file.size, table_format(source))
+    elif source.format == "jsonl":
+        parts = line_parts(file.path, file.size, source.encoding)
+    elif source.format == "parquet":
+        parts = row_group_parts(file.path, file.size)
+    return [replace(file, part=part) for part in parts]
 
 
 def read_category_file(
@@ -189,9 +207,11 @@ def _blocks(
             file.tree,
             features,
             reject=reject,
+            part=file.part,
         )
     columns = {} if reject else {TITLE: source.columns.title}
-    return read_blocks(file.path, file.relative, columns, table_format(source), reject=reject)
+    form = table_format(source)
+    return read_blocks(file.path, file.relative, columns, form, reject=reject, part=file.part)
 
 
 def empty_titles(rows: pa.RecordBatch, sources: list[str]) -> pa.RecordBatch:

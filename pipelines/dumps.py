@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,8 @@ from configs.dump import DumpSettings
 from configs.errors import UsageError
 from pipelines import fingerprints, listing
 from pipelines.blocks import Block, MissingColumn
+from pipelines.cut_files import line_parts, row_group_parts, table_parts
+from pipelines.file_parts import WHOLE, FilePart
 from pipelines.json_lines import is_json_lines
 from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
@@ -54,13 +56,17 @@ DELIMITERS: dict[str, str] = {"csv": ",", "tsv": "\t"}
 
 @dataclass(frozen=True)
 class DumpFile:
-    """A file of a dump: its place in the sorted list, its path, how it is written, its bytes."""
+    """A file of a dump: its place in the sorted list, its path, how it is written, its bytes.
+
+    Only those of `part` are read.
+    """
 
     number: int
     path: str
     relative: str
     form: Format
     size: int
+    part: FilePart = WHOLE
 
 
 def find_dump_files(
@@ -151,6 +157,18 @@ def _check_columns(
         raise UsageError(f"--dump {file.path}: not a {file.form} file: {reason}") from error
 
 
+def parts_of(file: DumpFile, settings: DumpSettings) -> list[DumpFile]:
+    """Return a file as parts that can be read apart: a large one is several."""
+    parts = [WHOLE]
+    if file.form in DELIMITERS:
+        parts = table_parts(file.path, file.size, _table_format(file, settings))
+    elif file.form == "jsonl":
+        parts = line_parts(file.path, file.size, settings.encoding)
+    elif file.form == "parquet":
+        parts = row_group_parts(file.path, file.size)
+    return [replace(file, part=part) for part in parts]
+
+
 def read_dump_file(
     file: DumpFile,
     settings: DumpSettings,
@@ -192,12 +210,17 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
             items=settings.items,
             encoding=settings.encoding,
             max_record_bytes=settings.max_record_bytes,
+            part=file.part,
         )
     if file.form == "parquet":
-        return read_parquet_blocks(file.path, file.relative, columns)
-    delimiter = settings.delimiter or DELIMITERS[file.form]
-    form = TableFormat(
-        delimiter,
+        return read_parquet_blocks(file.path, file.relative, columns, part=file.part)
+    form = _table_format(file, settings)
+    return read_blocks(file.path, file.relative, columns, form, part=file.part)
+
+
+def _table_format(file: DumpFile, settings: DumpSettings) -> TableFormat:
+    return TableFormat(
+        settings.delimiter or DELIMITERS[file.form],
         settings.encoding,
         settings.max_record_bytes,
         quoted=settings.quoting == "rfc4180",
@@ -205,7 +228,6 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
         skip_lines=settings.skip_lines,
         escape=settings.escape,
     )
-    return read_blocks(file.path, file.relative, columns, form)
 
 
 def _rows_of(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.blocks import is_encodable
+from pipelines.file_parts import WHOLE, FilePart
 from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import LineSource
@@ -20,24 +21,30 @@ _START_CHARS, _LINES_LOOKED_AT = 1 << 20, 20
 
 
 def line_objects(
-    path: str, source: str = "", *, encoding: str = "utf-8", reject: str | None = None
+    path: str,
+    source: str = "",
+    *,
+    encoding: str = "utf-8",
+    reject: str | None = None,
+    part: FilePart = WHOLE,
 ) -> Iterator[Objects]:
-    """Yield the objects of a file, some thousand at a time; `source` names it in rejects.
+    """Yield the objects of a file, or of a part of it, some thousand at a time.
 
-    A byte-order mark wins over `encoding`. With `reject` every line is a reject.
+    A byte-order mark wins over `encoding`. `source` names the file in rejects; with `reject` every
+    line is one.
     """
-    with open_text(path, encoding) as (text, unmarked):
-        lines, first = LineSource(text), 1
+    with open_text(path, encoding, part) as (text, unmarked):
+        lines, first = LineSource(text), part.line
         while chunk := lines.take(_BLOCK_CHARS):
-            part = Objects(characters=sum(map(len, chunk)))
+            found = Objects(characters=sum(map(len, chunk)))
             for number, line in enumerate(chunk, first):
                 row, raw = as_object(line), bytes_of(line, unmarked)
                 if row is None or reject is not None:
                     why = NOT_JSON if row is None else reject
-                    part.rejects.append(RejectedRow(source, number, why or NOT_JSON, raw))
+                    found.rejects.append(RejectedRow(source, number, why or NOT_JSON, raw))
                 else:
-                    part.rows.append((number, row, raw))
-            yield part
+                    found.rows.append((number, row, raw))
+            yield found
             first += len(chunk)
 
 

@@ -20,6 +20,7 @@ from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines.blocks import Block
 from pipelines.category_tree import load_tree
+from pipelines.file_parts import WHOLE, FilePart
 from pipelines.joins import join_block, load_joins, reject_rows
 from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
@@ -55,6 +56,7 @@ def read_labelled_blocks(
     features: Mapping[str, ColumnFeature] | None = None,
     *,
     reject: str | None = None,
+    part: FilePart = WHOLE,
 ) -> Iterator[Block]:
     """Yield blocks with the columns `title`, where records say it `category`, and `features`.
 
@@ -66,7 +68,7 @@ def read_labelled_blocks(
     features = features or {}
     wanted = {} if reject else _wanted(source, categories, features)
     lists = dict.fromkeys(categories.columns, categories.lists)
-    for block in _blocks(path, name, source, wanted, reject, lists):
+    for block in _blocks(path, name, source, wanted, reject, lists, part):
         for table in tables if not reject else ():
             block = join_block(block, table, name)
         yield block if reject else _labelled(block, name, source, categories, features, tree)
@@ -97,6 +99,7 @@ def _blocks(
     wanted: Mapping[str, Sequence[str]],
     reject: str | None,
     lists: Mapping[str, ListMeaning],
+    part: FilePart,
 ) -> Iterator[Block]:
     if source.records is not None:
         return read_record_blocks(
@@ -108,8 +111,9 @@ def _blocks(
             max_record_bytes=source.max_record_bytes,
         )
     if source.format == "table":
-        return read_blocks(path, name, wanted, table_format(source, keep_raw=True), reject=reject)
-    return _whole_or_reject(_objects(path, name, source, wanted, reject, lists), name, wanted)
+        form = table_format(source, keep_raw=True)
+        return read_blocks(path, name, wanted, form, reject=reject, part=part)
+    return _whole_or_reject(_objects(path, name, source, wanted, reject, lists, part), name, wanted)
 
 
 def _objects(
@@ -119,9 +123,12 @@ def _objects(
     wanted: Mapping[str, Sequence[str]],
     reject: str | None,
     lists: Mapping[str, ListMeaning],
+    part: FilePart,
 ) -> Iterator[Block]:
     if source.format == "parquet":
-        return read_parquet_blocks(path, name, wanted, lists=lists, reject=reject, keep_raw=True)
+        return read_parquet_blocks(
+            path, name, wanted, lists=lists, reject=reject, keep_raw=True, part=part
+        )
     return read_object_blocks(
         path,
         name,
@@ -132,6 +139,7 @@ def _objects(
         max_record_bytes=source.max_record_bytes,
         lists=lists,
         reject=reject,
+        part=part,
     )
 
 

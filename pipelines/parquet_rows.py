@@ -14,6 +14,7 @@ from configs.categories import ListMeaning
 from configs.errors import UsageError
 from pipelines import storage
 from pipelines.blocks import Block, MissingColumn
+from pipelines.file_parts import WHOLE, FilePart
 from transforms.column_values import float_texts
 from transforms.csv_records import NOT_DECODABLE, RejectedRow
 from transforms.lists import counts_of, lists_of, rows_of
@@ -34,8 +35,9 @@ def read_parquet_blocks(
     lists: Mapping[str, ListMeaning] | None = None,
     reject: str | None = None,
     keep_raw: bool = False,
+    part: FilePart = WHOLE,
 ) -> Iterator[Block]:
-    """Yield the blocks of a file; the raw bytes of a row are its wanted columns as JSON.
+    """Yield the blocks of a file, or of a part; raw bytes of a row are its wanted columns as JSON.
 
     `columns` maps a column to the names it may have; `a.b` is the field b of the column a, where no
     column is called so, or a list of these where a is a list. Raises `MissingColumn` where the file
@@ -45,9 +47,10 @@ def read_parquet_blocks(
     with storage.open_input(path) as raw:
         table = pq.ParquetFile(raw)
         names = _names(path, table.schema_arrow, columns, lists or {})
-        first = 1
+        first = part.line
         wanted = sorted({_read_as(name, table.schema_arrow) for name in names.values()})
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+        groups = range(table.num_row_groups)[part.begin : part.end]
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted, row_groups=list(groups)):
             yield _block(_plain(batch), names, source, first, reject, keep_raw)
             first += batch.num_rows
 

@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from configs.settings import Settings
 from pipelines import storage
-from pipelines.category_files import CategoryFile, empty_titles
+from pipelines.category_files import CategoryFile, empty_titles, parts_of
 from pipelines.cleaned_files import entry_names
 from pipelines.learn_features import FindTaxonomy, MakeFeatures
 from pipelines.progress import ProgressLog
@@ -159,9 +159,11 @@ def _read_and_clean(
     log: ProgressLog,
 ) -> _Read:
     """Return batches of `CLEANED`, of `REJECTED`, and counters of what was read."""
+    listed = pipeline | "List the files" >> beam.Create(list(files))
+    if settings.preprocess.rows is None:  # else only the first of each file are read
+        listed |= "Cut large files" >> beam.FlatMap(parts_of, settings.source)
     read = (
-        pipeline
-        | "List the files" >> beam.Create(list(files))
+        listed
         | "Spread the files" >> beam.Reshuffle()
         | "Read the records"
         >> ReadCategoryFiles(

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.blocks import Block, MissingColumn, to_array
+from pipelines.file_parts import WHOLE, FilePart
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import LineSource
 from transforms.csv_records import (
@@ -25,6 +26,7 @@ from transforms.csv_records import (
 
 BLANK = "a blank line"
 _BLOCK_CHARS = 4 << 20
+_HEADER_LINES = 20  # that names of several lines may take together
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,26 @@ def read_blocks(
     form: TableFormat,
     *,
     reject: str | None = None,
+    part: FilePart = WHOLE,
 ) -> Iterator[Block]:
-    """Yield the blocks of a file; `source` names it in rejects.
+    """Yield the blocks of a file, or of a part of it; `source` names it in rejects.
 
     `columns` maps a column to the headers it may have. Raises `MissingColumn` where the first
-    record has none of them. An empty file yields nothing. With `reject` there are no rows: what
-    would be one is a reject for that reason.
+    record of the file has none of them. An empty file yields nothing. With `reject` there are no
+    rows: what would be one is a reject for that reason.
     """
-    with open_text(path, form.encoding) as (text, unmarked):
+    first = WHOLE if part.begin else part
+    with open_text(path, form.encoding, first) as (text, unmarked):
         reader = _BlockReader(source, form, unmarked, text, reject)
         header = reader.header()
         if header is None:
             return
         places = _places(header, columns)
+        if not part.begin:
+            yield from reader.blocks(places, len(header))
+            return
+    with open_text(path, form.encoding, part) as (text, unmarked):
+        reader = _BlockReader(source, form, unmarked, text, reject, part.line)
         yield from reader.blocks(places, len(header))
 
 
@@ -78,11 +87,12 @@ class _BlockReader:
         encoding: str,
         text: io.TextIOWrapper,
         reject: str | None,
+        line: int = 1,
     ) -> None:
         self.source, self.form, self.encoding = source, form, encoding
         self.text = LineSource(text)
         self.reject = reject
-        self.line, self.ended = 1, False
+        self.line, self.ended = line, False
         self.waiting: list[str] = []
 
     def header(self) -> list[str] | None:
@@ -96,9 +106,13 @@ class _BlockReader:
         if self.form.header:
             self.waiting = lines
             return list(self.form.header)
-        found = self._split(lines[:1], final=True)
-        self.waiting, self.line = lines[1:], self.line + 1
-        names = found.rows[0] if found.rows else lines[:1]
+        found = self._split(lines[:1], final=False)
+        if found.unread is not None:  # a name goes on in the next line, or its quote never ends
+            found = self._split(lines[:_HEADER_LINES], final=True)
+        whole = bool(found.rows) and found.lines[0] == 0
+        names = found.rows[0] if whole else lines[:1]
+        height = _height(names) if whole else 1
+        self.waiting, self.line = lines[height:], self.line + height
         return [name.strip() for name in names or [""]]
 
     def blocks(self, places: dict[str, int], width: int) -> Iterator[Block]:

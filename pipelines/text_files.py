@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 
+from pipelines.file_parts import WHOLE, FilePart
 from pipelines.unpacking import open_unpacked
 
 _BOMS = (
@@ -29,18 +30,29 @@ _KEPT = re.compile("([\udc00-\udcff]+)")
 
 
 @contextlib.contextmanager
-def open_text(path: str, declared: str) -> Iterator[tuple[io.TextIOWrapper, str]]:
+def open_text(
+    path: str, declared: str, part: FilePart = WHOLE
+) -> Iterator[tuple[io.TextIOWrapper, str]]:
     """Open a file for reading text, line ends kept; with it comes the encoding without a mark.
 
     Bytes that are no character become lone surrogates, of which `bytes_of` makes bytes again.
     """
     with open_unpacked(path) as raw:
-        encoding, unmarked = _encoding(raw, declared)
-        errors = "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
-        yield io.TextIOWrapper(raw, encoding, errors=errors, newline=""), unmarked
+        encoding, unmarked = encodings_of(raw, declared)
+        if part.begin:
+            encoding = unmarked
+        yield (
+            io.TextIOWrapper(part.of(raw), encoding, errors=keeping(unmarked), newline=""),
+            unmarked,
+        )
 
 
-def _encoding(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
+def keeping(unmarked: str) -> str:
+    """Return the name of what makes lone surrogates of bytes that are no character."""
+    return "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
+
+
+def encodings_of(raw: io.BufferedReader, declared: str) -> tuple[str, str]:
     """Return the encoding to read with, and the same without a byte-order mark.
 
     Without a mark UTF-16 and UTF-32 are little-endian, as Windows writes them. Some encodings of

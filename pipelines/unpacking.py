@@ -139,8 +139,13 @@ class LineSource(_Source[AnyStr]):
 def check_unpacks(path: str) -> None:
     """Raise `DamagedFile` unless a compressed file can be read to its end; others are not read."""
     with open_unpacked(path) as file:
-        while isinstance(file.raw, _Unpacked) and file.read(_BLOCK):
+        while is_packed(file) and file.read(_BLOCK):
             pass
+
+
+def is_packed(file: io.BufferedReader) -> bool:
+    """Tell whether `open_unpacked` opened a compressed file."""
+    return isinstance(file.raw, _Unpacked)
 
 
 def plain_name(name: str) -> str:

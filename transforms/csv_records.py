@@ -106,41 +106,49 @@ class _Form(NamedTuple):
         return csv.reader(lines, delimiter=self.delimiter, escapechar=self.escape, strict=True)
 
 
+def record_starts(
+    lines: list[str], at: int, *, delimiter: str, max_chars: int, escape: str | None = None
+) -> Iterator[int]:
+    """Yield the lines at which records begin from line `at` on, as `split_records` finds them.
+
+    It stops before a record that goes on beyond the lines given.
+    """
+    for begin, _, _, _ in _records(lines, at, _Form(delimiter, escape), False, max_chars):
+        yield begin
+
+
 def _split_carefully(lines: list[str], form: _Form, final: bool, max_chars: int) -> Records:
-    out = Records()
-    at = 0
-    while at < len(lines) and out.unread is None:
-        at = _read_until_bad(lines, at, form, final, max_chars, out)
-    return out
+    rows, starts, bad, read = list[list[str]](), list[int](), list[BadRecord](), 0
+    for begin, read, row, reason in _records(lines, 0, form, final, max_chars):
+        if reason:
+            bad.append(BadRecord(begin, reason, read - begin))
+        else:
+            rows.append(row)
+            starts.append(begin)
+    return Records(rows, starts, bad, read if read < len(lines) else None)
 
 
-def _read_until_bad(
-    lines: list[str], at: int, form: _Form, final: bool, max_chars: int, out: Records
-) -> int:
-    """Append records from line `at` on until one is bad; return the line to go on with."""
-    assert isinstance(out.lines, list)
-    reader = form.reader(_bounded(lines, at, max_chars))
-    begin = at
-    try:
-        for row in reader:
-            end = at + reader.line_num
-            if end - begin > 1 and sum(map(len, row)) > max_chars:
-                out.bad.append(BadRecord(begin, TOO_LONG, end - begin))
-            else:
-                out.rows.append(row)
-                out.lines.append(begin)
-            begin = end
-    except csv.Error as error:
-        if str(error) == _UNFINISHED and not final and _short(lines, begin, max_chars):
-            out.unread = begin
-            return begin
-        out.bad.append(BadRecord(begin, STRAY_QUOTE, 1))
-        return begin + 1
-    at = begin
-    if at < len(lines):  # the iterator stopped before a line that is too long
-        out.bad.append(BadRecord(at, TOO_LONG, 1))
+def _records(
+    lines: list[str], at: int, form: _Form, final: bool, max_chars: int
+) -> Iterator[tuple[int, int, list[str], str | None]]:
+    """Yield the records from line `at` on: first line, line behind it, fields, why it is bad."""
+    while at < len(lines):
+        reader, first = form.reader(_bounded(lines, at, max_chars)), at
+        try:
+            for row in reader:
+                end = first + reader.line_num
+                long = end - at > 1 and sum(map(len, row)) > max_chars
+                yield at, end, row, TOO_LONG if long else None
+                at = end
+            if at == len(lines):
+                return
+            reason = TOO_LONG  # the iterator stopped before a line that is
+        except csv.Error as error:
+            if str(error) == _UNFINISHED and not final and _short(lines, at, max_chars):
+                return
+            reason = STRAY_QUOTE
+        yield at, at + 1, [], reason
         at += 1
-    return at
 
 
 def _bounded(lines: list[str], at: int, max_chars: int) -> Iterator[str]:

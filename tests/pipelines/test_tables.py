@@ -245,6 +245,18 @@ def test_header_names_are_trimmed_and_unquoted(tmp_path: Path, header: bytes) ->
     assert read(tmp_path, header + b"\nx,y\n") == ([(2, "x")], [])
 
 
+def test_a_name_in_the_header_may_be_of_several_lines(tmp_path: Path) -> None:
+    content = b'id,"ad\n(as printed)",price\n1,"a\nb",2\n3,c,4\n'
+    (found,) = blocks_of(tmp_path, content, ("ad\n(as printed)",))
+    assert found.columns["ad\n(as printed)"].to_pylist() == ["a\nb", "c"]
+    assert found.lines.tolist() == [3, 5]
+
+
+def test_a_quote_in_the_header_that_is_never_closed_costs_no_record(tmp_path: Path) -> None:
+    with pytest.raises(MissingColumn, match=r"its header is \['\"id,ad'\]"):
+        blocks_of(tmp_path, b'"id,ad\n1,a\n2,b\n')
+
+
 def test_the_first_accepted_header_that_is_there_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_bytes(b"name,title\na,b\n")
