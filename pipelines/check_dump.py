@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from configs.artifacts import RunArtifacts
-from configs.columns import ColumnFeatures
+from configs.columns import ColumnFeatures, read_columns
 from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines.champion import Champion
@@ -20,9 +18,7 @@ from pipelines.run_files import read_description
 def champion_features(prefix: str, champion: Champion) -> ColumnFeatures:
     """Return the columns that the champion takes beside the title."""
     export = RunArtifacts(prefix, champion.run_id).exports(champion.model)
-    held = read_description(export, "model_fingerprint")
-    features: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(held.get("columns", {}))
-    return features
+    return read_columns(read_description(export, "model_fingerprint"))
 
 
 def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[str, Any]:
