@@ -7,7 +7,7 @@ from typing import Any
 
 from configs.artifacts import RunArtifacts
 from configs.columns import ColumnFeatures, read_columns
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 from configs.settings import Settings
 from pipelines.champion import Champion
 from pipelines.dumps import find_dump_files, read_dump_file
@@ -26,17 +26,18 @@ def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[
 
     Figures: `fit`, `reason` (empty when fit), `rows`, `rejected`, `reasons` (of rejects, counted).
     """
-    try:
-        files = find_dump_files(dump, settings.dump, features)
-    except UsageError as error:
-        return {"fit": False, "reason": str(error), "rows": 0, "rejected": 0, "reasons": {}}
     rows, reasons = 0, Counter[str]()
-    for file in files:
-        for batch, rejects in read_dump_file(file, settings.dump, features):
-            rows += batch.num_rows + len(rejects)
-            reasons.update(reject.reason for reject in rejects)
+    try:
+        for file in find_dump_files(dump, settings.dump, features):
+            for batch, rejects in read_dump_file(file, settings.dump, features):
+                rows += batch.num_rows + len(rejects)
+                reasons.update(reject.reason for reject in rejects)
+        reason = _objection(dump, rows, reasons, settings.schedule.max_rejected)
+    except PassingFault:
+        raise
+    except UsageError as error:
+        reason = str(error)
     rejected = reasons.total()
-    reason = _objection(dump, rows, reasons, settings.schedule.max_rejected)
     return {
         "fit": not reason,
         "reason": reason,

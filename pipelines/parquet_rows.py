@@ -14,6 +14,7 @@ from configs.categories import ListMeaning
 from configs.errors import UsageError
 from pipelines import storage
 from pipelines.blocks import Block, MissingColumn
+from pipelines.unpacking import DamagedFile, is_of_content
 from transforms.column_values import float_texts
 from transforms.csv_records import NOT_DECODABLE, RejectedRow
 from transforms.lists import counts_of, lists_of, rows_of
@@ -40,16 +41,26 @@ def read_parquet_blocks(
     `columns` maps a column to the names it may have; `a.b` is the field b of the column a, where no
     column is called so, or a list of these where a is a list. Raises `MissingColumn` where the file
     has none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts,
-    those that are paths lists of these too.
+    those that are paths lists of these too. Raises `DamagedFile` at a page that cannot be read.
     """
     with storage.open_input(path) as raw:
         table = pq.ParquetFile(raw)
         names = _names(path, table.schema_arrow, columns, lists or {})
         first = 1
         wanted = sorted({_read_as(name, table.schema_arrow) for name in names.values()})
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+        for batch in _whole(path, table.iter_batches(_ROWS_AT_ONCE, columns=wanted)):
             yield _block(_plain(batch), names, source, first, reject, keep_raw)
             first += batch.num_rows
+
+
+def _whole(path: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a file; raise `DamagedFile` for one that Arrow cannot read."""
+    try:
+        yield from batches
+    except (pa.ArrowException, OSError) as error:
+        if not is_of_content(error):
+            raise
+        raise DamagedFile(path, str(error).partition("\n")[0], "get it again") from error
 
 
 def _names(

@@ -29,7 +29,7 @@ _LONGEST = max(map(len, [*_KINDS, _ARCHIVE]))
 
 
 class DamagedFile(UsageError):
-    """A compressed file that cannot be read to its end; `reason` says why, without its path."""
+    """A file that cannot be read to its end; `reason` says why, without its path."""
 
     def __init__(self, path: str, reason: str, advice: str) -> None:
         self.reason = reason
@@ -73,6 +73,15 @@ def _is_content(info: zipfile.ZipInfo) -> bool:
 
 def _damaged(path: str, error: Exception) -> DamagedFile:
     return DamagedFile(path, f"the compressed file is damaged ({error})", "get it again")
+
+
+def is_of_content(error: BaseException) -> bool:
+    """Tell whether an error says what is wrong in a file: an `OSError` may be the disk's, too.
+
+    Those of the network are of kinds of their own, without a number.
+    """
+    plain = type(error) in (OSError, gzip.BadGzipFile)
+    return not isinstance(error, OSError) or (plain and error.errno is None)
 
 
 class _Source(Generic[AnyStr]):
@@ -161,7 +170,7 @@ class _Unpacked(io.RawIOBase):
         try:
             found = self._inside.read1(len(buffer))  # `read` would lose what precedes a damage
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # it is the disk's, then
+            if not is_of_content(error):
                 raise
             raise _damaged(self._path, error) from error
         buffer[: len(found)] = found
