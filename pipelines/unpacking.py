@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import itertools
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +27,8 @@ _KINDS: dict[bytes, Callable[[Any], Any]] = {
     b"\xfd7zXZ": lzma.LZMAFile,
 }
 _ARCHIVE = b"PK\x03\x04"
+# What `zipfile` raises for a damaged directory, an unknown method or a password.
+_OF_ARCHIVES = (zipfile.BadZipFile, RuntimeError, ValueError, OverflowError, struct.error, EOFError)
 _LONGEST = max(map(len, [*_KINDS, _ARCHIVE]))
 
 
@@ -58,7 +62,10 @@ def _only_file(path: str, raw: io.BufferedReader) -> IO[bytes]:
         files = [info for info in archive.infolist() if _is_content(info)]
         if len(files) == 1:
             return archive.open(files[0])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # of a password, too
+    except (*_OF_ARCHIVES, OSError) as error:
+        # A directory that points to before the file's start is what the system calls invalid.
+        if not (is_of_content(error) or getattr(error, "errno", None) == errno.EINVAL):
+            raise
         raise _damaged(path, error) from error
     raise DamagedFile(
         path,
