@@ -113,7 +113,7 @@ def _is_aside(file: listing.FileInfo, folder: str | None) -> bool:
     `folder` is what a glob names before its signs: whatever it is called, it was asked for.
     """
     name = file.relative if folder is None else file.path.removeprefix(folder)
-    return any(part.startswith(("_", ".", "~$")) for part in name.split("/"))
+    return any(part.startswith(("_", ".", listing.OPEN_MARK)) for part in name.split("/"))
 
 
 def _format_of(file: listing.FileInfo, settings: DumpSettings) -> Format:
