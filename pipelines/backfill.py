@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.artifacts import PrefixArtifacts, RunArtifacts
-from configs.columns import ColumnFeatures
+from configs.columns import ColumnFeatures, DenseColumn
 from configs.errors import UsageError
 from configs.loading import fingerprint
 from configs.settings import Settings
@@ -27,8 +27,11 @@ from pipelines.dumps import dump_fingerprint, find_dump_files, read_dump_file
 from pipelines.run_files import read_description
 from pipelines.sinks.engine import parse_url, shown
 from pipelines.stored_margins import last_change, read_margins
+from transforms.column_values import number_texts
 
 PLAN = "plan.json"
+# Of `dump` what is of no matter to which products there are, and how each is read.
+_OF_PREDICTION = {"top_k", "rules", "reuse_scores", "num_shards", "batch_rows"}
 
 
 def plan_backfill(
@@ -42,12 +45,14 @@ def plan_backfill(
 ) -> dict[str, Any]:
     """Write the chunks and `plan.json`, unless they are there.
 
-    A plan is the champion's, for these products and the store as it is; `force` makes it anew.
+    A plan is the champion's, for these products as `dump` has them read, and for the store as it
+    is; `force` makes it anew.
     Figures: `folder` and `chunks` (paths), `products`, `up_to_date`, `to_label`, `sets` (the
     `--set` options with which a chunk is read), `done_before`. Raises `UsageError` where there are
     no products, or the store cannot be read.
     """
-    state = _state(settings, store_url)
+    model = _fingerprint(prefix, champion)
+    state = _state(settings, store_url, model)
     features = champion_features(prefix, champion)
     files = find_dump_files(products, settings.dump, features)
     content = dump_fingerprint(files)
@@ -64,9 +69,10 @@ def plan_backfill(
     if not tables:
         raise UsageError(f"--products {products}: not one row that can be read; nothing to label")
     rows = _last_of_each_id(pa.concat_tables(tables))
-    margins = _margins(rows["id"], settings, store_url, _fingerprint(prefix, champion))
+    margins = _margins(rows["id"], settings, store_url, model)
     order = np.argsort(margins, kind="stable")
     wanted = order[~np.isposinf(margins[order])]
+    rows = _as_read(rows, features)
     chunks = _write_chunks(rows, wanted, f"{folder}/{name}", settings.schedule.chunk_rows)
     figures = {
         "folder": folder,
@@ -80,11 +86,16 @@ def plan_backfill(
     return {**figures, "done_before": False}
 
 
-def _state(settings: Settings, store_url: str) -> str:
-    """Name a store, without its password, and the newest change of a label in it."""
+def _state(settings: Settings, store_url: str, model: str) -> str:
+    """Name what a plan hangs on beside the products' files.
+
+    The store, without its password, and the newest change of a label in it, the model, and how the
+    products are read.
+    """
     store = settings.store
-    names = {"url": shown(parse_url(store_url)), "table": store.labels_table}
-    return fingerprint({**names, "newest": last_change(store_url, store)})[:8]
+    names = {"url": shown(parse_url(store_url)), "table": store.labels_table, "model": model}
+    read = settings.dump.model_dump(mode="json", exclude=_OF_PREDICTION)
+    return fingerprint({**names, "newest": last_change(store_url, store), "read": read})[:8]
 
 
 def _last_of_each_id(rows: pa.Table) -> pa.Table:
@@ -107,6 +118,16 @@ def _margins(ids: pa.ChunkedArray, settings: Settings, store_url: str, champion:
     return np.array([known.get(name, -1.0) for name in ids.to_pylist()])
 
 
+def _as_read(rows: pa.Table, features: ColumnFeatures) -> pa.Table:
+    """Return rows whose numbers are texts, each as the rule of its feature reads numbers."""
+    for name, feature in features.items():
+        if isinstance(feature, DenseColumn):
+            numbers = rows[name].combine_chunks()
+            place = rows.column_names.index(name)
+            rows = rows.set_column(place, name, number_texts(numbers, feature.decimal))
+    return rows
+
+
 def _write_chunks(rows: pa.Table, order: np.ndarray, name: str, chunk_rows: int) -> list[str]:
     kept = rows.drop_columns([name for name in ("file", "line") if name in rows.column_names])
     paths = []
@@ -119,6 +140,8 @@ def _write_chunks(rows: pa.Table, order: np.ndarray, name: str, chunk_rows: int)
 
 
 def _sets(features: ColumnFeatures) -> list[str]:
+    """Return the options with which a chunk is read, however the products were written."""
     columns = json.dumps({name: name for name in features})
     sets = ["dump.id=id", "dump.title=title", "dump.title_join=[]", "dump.format=parquet"]
+    sets += ["dump.items=null", "dump.escape=null", "dump.header=[]", "dump.skip_lines=0"]
     return [*sets, f"dump.columns={columns}"] if features else sets

@@ -61,7 +61,8 @@ def find_category_files(root: str, settings: Settings) -> tuple[list[CategoryFil
     beside = [*joined, *of_tree]
     of_tables = [file.digest for table in (*joins, tree) for file in table]
     tables = {info.path for info in beside}
-    found = [f for f in listing.list_files(root, settings.source.files) if f.path not in tables]
+    there = listing.without_marks(listing.list_files(root, settings.source.files), root)
+    found = [file for file in there if file.path not in tables]
     if not found:
         raise UsageError(f"--input {root}: {_why_none(root, settings.source.files, tables)}")
     every = [*found, *beside]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from configs.artifacts import RunArtifacts
-from configs.columns import ColumnFeatures
-from configs.errors import UsageError
+from configs.columns import ColumnFeatures, read_columns
+from configs.errors import PassingFault, UsageError
 from configs.settings import Settings
 from pipelines.champion import Champion
 from pipelines.dumps import find_dump_files, read_dump_file
@@ -20,9 +18,7 @@ from pipelines.run_files import read_description
 def champion_features(prefix: str, champion: Champion) -> ColumnFeatures:
     """Return the columns that the champion takes beside the title."""
     export = RunArtifacts(prefix, champion.run_id).exports(champion.model)
-    held = read_description(export, "model_fingerprint")
-    features: ColumnFeatures = TypeAdapter(ColumnFeatures).validate_python(held.get("columns", {}))
-    return features
+    return read_columns(read_description(export, "model_fingerprint"))
 
 
 def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[str, Any]:
@@ -30,17 +26,18 @@ def check_dump(settings: Settings, dump: str, features: ColumnFeatures) -> dict[
 
     Figures: `fit`, `reason` (empty when fit), `rows`, `rejected`, `reasons` (of rejects, counted).
     """
-    try:
-        files = find_dump_files(dump, settings.dump, features)
-    except UsageError as error:
-        return {"fit": False, "reason": str(error), "rows": 0, "rejected": 0, "reasons": {}}
     rows, reasons = 0, Counter[str]()
-    for file in files:
-        for batch, rejects in read_dump_file(file, settings.dump, features):
-            rows += batch.num_rows + len(rejects)
-            reasons.update(reject.reason for reject in rejects)
+    try:
+        for file in find_dump_files(dump, settings.dump, features):
+            for batch, rejects in read_dump_file(file, settings.dump, features):
+                rows += batch.num_rows + len(rejects)
+                reasons.update(reject.reason for reject in rejects)
+        reason = _objection(dump, rows, reasons, settings.schedule.max_rejected)
+    except PassingFault:
+        raise
+    except UsageError as error:
+        reason = str(error)
     rejected = reasons.total()
-    reason = _objection(dump, rows, reasons, settings.schedule.max_rejected)
     return {
         "fit": not reason,
         "reason": reason,

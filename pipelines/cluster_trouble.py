@@ -18,11 +18,13 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 
 _SECONDS = 5.0
 _FLINK, _LOOK_FOR_ONE = "FlinkRunner", "[auto]"
 _IN_FLINK = "in Flink's settings"
+# What a worker process raised: its traceback alone comes over, as text.
+_BY_A_WORKER = re.compile(r"^configs\.errors\.(\w+): (.+?) \[while running '", re.MULTILINE)
 _SMALL = "a task manager has too little memory"
 # What Flink, Beam's job server or a Python worker say, and what to do about it.
 _REASONS = {
@@ -67,7 +69,10 @@ _REASONS = {
 
 @contextlib.contextmanager
 def explained(options: PipelineOptions) -> Iterator[None]:
-    """Raise `UsageError` for what an option can mend, in the block or before it."""
+    """Raise `UsageError` for what an option can mend, in the block or before it.
+
+    Those of steps are raised as they were, without what Beam adds to them.
+    """
     _check_job_server(options)
     _check_prism(options)
     try:
@@ -78,6 +83,9 @@ def explained(options: PipelineOptions) -> Iterator[None]:
             raise
         raise type(error)(said) from error
     except Exception as error:
+        if found := _BY_A_WORKER.search(str(error)):
+            kind = PassingFault if found[1] == PassingFault.__name__ else UsageError
+            raise kind(found[2]) from error
         reason = _reason_of(error, options)
         if reason:
             raise UsageError(reason) from error

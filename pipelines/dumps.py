@@ -26,7 +26,7 @@ from pipelines.json_lines import is_json_lines
 from pipelines.object_files import read_object_blocks
 from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.tables import TableFormat, read_blocks
-from pipelines.unpacking import check_unpacks, plain_name
+from pipelines.unpacking import DamagedFile, check_unpacks, plain_name
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
 
@@ -119,7 +119,7 @@ def _is_aside(file: listing.FileInfo, folder: str | None) -> bool:
     `folder` is what a glob names before its signs: whatever it is called, it was asked for.
     """
     name = file.relative if folder is None else file.path.removeprefix(folder)
-    return any(part.startswith(("_", ".", "~$")) for part in name.split("/"))
+    return any(part.startswith(("_", ".", listing.OPEN_MARK)) for part in name.split("/"))
 
 
 def _format_of(file: listing.FileInfo, settings: DumpSettings) -> Format:
@@ -152,7 +152,7 @@ def _check_columns(
         keys = "dump.id, dump.title and dump.columns" if features else "dump.id and dump.title"
         mend = "set dump.delimiter" if missing.delimiter else f"set {keys} to the columns it has"
         raise UsageError(f"--dump {file.path}: {missing}; {mend}") from missing
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"--dump {file.path}: not a {file.form} file: {reason}") from error
 
@@ -176,10 +176,11 @@ def read_dump_file(
 ) -> Iterator[tuple[pa.RecordBatch, list[RejectedRow]]]:
     """Yield batches of `DUMP_ROWS`, with a column a feature, and the rejects beside them.
 
-    A row without an id or a title, or whose number is none, is a reject. Raises `MissingColumn`.
+    A row without an id or a title, or whose number is none, is a reject. Raises `MissingColumn`,
+    and `UsageError` where the file cannot be read to its end.
     """
     headers = {**headers_of(features or {}), **settings.columns}
-    for block in _blocks(file, settings, [headers[name] for name in features or {}]):
+    for block in _whole(_blocks(file, settings, [headers[name] for name in features or {}])):
         ids, *titles = (v for name, v in block.columns.items() if not name.startswith(_FURTHER))
         title = titles[0] if len(titles) == 1 else joined_text(titles)
         further, bad = {}, {}
@@ -191,6 +192,13 @@ def read_dump_file(
             else:
                 further[name] = text_values(values)
         yield _rows_of(file, block, ids, title, further, bad, settings.max_record_bytes)
+
+
+def _whole(blocks: Iterator[Block]) -> Iterator[Block]:
+    try:
+        yield from blocks
+    except DamagedFile as damage:  # as what Beam can raise anew, with the step's name in it
+        raise UsageError(f"--dump {damage}") from damage
 
 
 _FURTHER = "further:"

@@ -20,10 +20,13 @@ from pipelines.unpacking import DamagedFile, TextSource
 from transforms.csv_records import NOT_DECODABLE, TOO_LONG, RejectedRow
 
 NOT_AN_OBJECT = "not a JSON object"
+TOO_MANY_DIGITS = "a number of too many digits"
 _WINDOW_CHARS = 4 << 20
 _LONGEST_VALUE = 64 << 20
 _SHOWN_CHARS = 200
 _DECODER = json.JSONDecoder(strict=False)  # a bare line break in a string costs no file
+_DIGITS = json.JSONDecoder(strict=False, parse_int=str)  # goes past numbers that Python refuses
+_UNREAD = object()  # in place of a value with such a number
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -115,7 +118,7 @@ class _Document:
         self.peek()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._window, self._at)
+                value, end = _decoded(self._window, self._at)
             except json.JSONDecodeError as error:
                 if len(self._window) - self._at <= _LONGEST_VALUE and self._more():
                     continue
@@ -141,6 +144,16 @@ class _Document:
         self._window, self._at = self._window[self._at :] + fresh, 0
         self._ended = not fresh
         return bool(fresh)
+
+
+def _decoded(text: str, begin: int) -> tuple[Any, int]:
+    """Return the value that begins there, and where it ends."""
+    try:
+        return _DECODER.raw_decode(text, begin)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a whole number of thousands of digits
+        return _UNREAD, _DIGITS.raw_decode(text, begin)[1]
 
 
 def _all_items(document: _Document, path: Sequence[str]) -> Iterator[tuple[Any, str] | None]:
@@ -242,6 +255,8 @@ class _Reader:
             self._part.rejects.append(RejectedRow(self._source, self._number, why, raw))
 
     def _why_not(self, value: Any, text: str) -> str | None:
+        if value is _UNREAD:
+            return TOO_MANY_DIGITS
         if not isinstance(value, dict):
             return NOT_AN_OBJECT
         if len(text) > self._max_chars:

@@ -75,7 +75,7 @@ class KeptShards:
     def blocks(self, number: int, made_of: str, cut_into: int) -> dict[int, dict[str, GzipBlock]]:
         """Return the blocks of these shards of a part by their numbers and the names of files.
 
-        None where there are none of these, they are damaged, or there is another number of them.
+        Empty where there are none of these, they are damaged, or there is another number of them.
         """
         found: dict[int, dict[str, GzipBlock]] = {}
         kept = self._sound_part(number, made_of)

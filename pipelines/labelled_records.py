@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from configs.categories import CategorySettings, ListMeaning
 from configs.columns import ColumnFeature, DenseColumn, headers_of
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 from configs.source import SourceSettings
 from pipelines.blocks import Block
 from pipelines.category_tree import load_tree
@@ -27,7 +27,7 @@ from pipelines.parquet_rows import read_parquet_blocks
 from pipelines.records import read_record_blocks
 from pipelines.side_tables import SideFile
 from pipelines.tables import TableFormat, read_blocks
-from pipelines.unpacking import DamagedFile
+from pipelines.unpacking import DamagedFile, is_of_content
 from transforms.category_trees import CategoryTree
 from transforms.column_values import NO_TITLE, joined_text, number_values, text_values
 from transforms.csv_records import NUL_BYTE, TOO_LONG, RejectedRow
@@ -149,9 +149,11 @@ def _whole_or_reject(
     """Yield the blocks of a file; one that is not of its format is a reject as a whole."""
     try:
         yield from blocks
-    except DamagedFile:
+    except (DamagedFile, PassingFault):
         raise
-    except (pa.ArrowInvalid, UsageError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError, UsageError) as error:
+        if not is_of_content(error):
+            raise
         reason = f"not such a file: {str(error).partition(chr(10))[0]}"
         columns = {column: pa.array([], pa.string()) for column in wanted}
         rejects = [RejectedRow(name, 0, reason, b"")]

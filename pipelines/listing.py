@@ -6,13 +6,15 @@ import fnmatch
 import glob
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import UsageError
 from pipelines import cloud_storage, storage
 from pipelines.cloud_storage import REMOTE
+
+OPEN_MARK = "~$"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,17 @@ def list_files(root: str, pattern: str = "**") -> list[FileInfo]:
     `root` may be a folder, a single file or itself a glob; `**` crosses folders.
     """
     found = _remote_files(root, pattern) if storage.is_remote(root) else _local_files(root, pattern)
-    return sorted(found, key=lambda file: file.relative)
+    once = {file.relative: file for file in found}  # `**/**` finds a file by several ways
+    return sorted(once.values(), key=lambda file: file.relative)
+
+
+def without_marks(files: Iterable[FileInfo], root: str) -> list[FileInfo]:
+    """Leave out the marks of files that are open in an office program: `~$shop.csv`, not `root`."""
+    return [f for f in files if f.path == root or not _is_mark(f.relative)]
+
+
+def _is_mark(relative: str) -> bool:
+    return any(part.startswith(OPEN_MARK) for part in relative.split("/"))
 
 
 def folder_before_glob(root: str) -> str | None:
@@ -80,16 +92,16 @@ def _remote_files(root: str, pattern: str) -> Iterator[FileInfo]:
     if not found and glob.has_magic(root):
         every = cloud_storage.starting_with(_before_sign(root))
         found = {cloud_storage.path_of(blob): blob.size or 0 for blob in every}
-        found = {path: size for path, size in found.items() if _matches(root, path)}
+        found = {path: size for path, size in found.items() if matches(root, path)}
         folders = [posixpath.dirname(path.removeprefix(REMOTE)) for path in found]
         start = len(REMOTE) + len(posixpath.commonpath(folders) if folders else "") + 1
         pattern = "**"
     for path, size in found.items():
-        if _matches(pattern, path[start:]):
+        if matches(pattern, path[start:]):
             yield FileInfo(path, path[start:], size)
 
 
-def _matches(pattern: str, path: str) -> bool:
+def matches(pattern: str, path: str) -> bool:
     """Tell what `glob` does on a disk: `**` crosses folders, a hidden name is not found by `*`."""
     return _parts_match(pattern.split("/"), path.split("/"))
 

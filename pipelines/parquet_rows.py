@@ -15,6 +15,7 @@ from configs.errors import UsageError
 from pipelines import storage
 from pipelines.blocks import Block, MissingColumn
 from pipelines.file_parts import WHOLE, FilePart
+from pipelines.unpacking import DamagedFile, is_of_content
 from transforms.column_values import float_texts
 from transforms.csv_records import NOT_DECODABLE, RejectedRow
 from transforms.lists import counts_of, lists_of, rows_of
@@ -42,17 +43,28 @@ def read_parquet_blocks(
     `columns` maps a column to the names it may have; `a.b` is the field b of the column a, where no
     column is called so, or a list of these where a is a list. Raises `MissingColumn` where the file
     has none of them, `UsageError` for a nested one; the columns `lists` may hold lists of texts,
-    those that are paths lists of these too.
+    those that are paths lists of these too. Raises `DamagedFile` at a page that cannot be read.
     """
     with storage.open_input(path) as raw:
         table = pq.ParquetFile(raw)
         names = _names(path, table.schema_arrow, columns, lists or {})
         first = part.line
         wanted = sorted({_read_as(name, table.schema_arrow) for name in names.values()})
-        groups = range(table.num_row_groups)[part.begin : part.end]
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=wanted, row_groups=list(groups)):
+        groups = list(range(table.num_row_groups)[part.begin : part.end])
+        batches = table.iter_batches(_ROWS_AT_ONCE, columns=wanted, row_groups=groups)
+        for batch in _whole(path, batches):
             yield _block(_plain(batch), names, source, first, reject, keep_raw)
             first += batch.num_rows
+
+
+def _whole(path: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a file; raise `DamagedFile` for one that Arrow cannot read."""
+    try:
+        yield from batches
+    except (pa.ArrowException, OSError) as error:
+        if not is_of_content(error):
+            raise
+        raise DamagedFile(path, str(error).partition("\n")[0], "get it again") from error
 
 
 def _names(

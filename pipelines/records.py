@@ -22,6 +22,7 @@ from transforms.csv_records import TOO_LONG, RejectedRow
 from transforms.lists import lists_of
 
 _BLOCK_CHARS = 4 << 20
+_MOST_DIGITS = 18  # of a count: no file has more lines
 OUTSIDE = "stands before the first record"
 
 
@@ -163,12 +164,13 @@ def _check_counts(
 ) -> None:
     if field.count is None:
         return
-    said = np.zeros(len(each), np.int64)
     of, numbers = _taken(values, field.count, record)
-    for number, text in zip(of.tolist(), numbers.to_pylist(), strict=True):
-        said[number] = int(text) if text.isdecimal() else -1
-    for number in np.flatnonzero(said != each).tolist():
-        why.setdefault(number, f"{each[number]} lines are its {name}, it says {said[number]}")
+    said = dict(zip(of.tolist(), numbers.to_pylist(), strict=True))
+    for number, count in enumerate(each.tolist()):
+        text = said.get(number, "0")
+        if not (text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) == count):
+            shown = f"{text[:_MOST_DIGITS]}…" if len(text) > _MOST_DIGITS else text
+            why.setdefault(number, f"{count} lines are its {name}, it says {shown}")
 
 
 def _matches(values: pa.Array, pattern: str) -> np.ndarray:

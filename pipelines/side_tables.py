@@ -33,7 +33,7 @@ def find_side_files(
 
     Raises `UsageError` where there is none.
     """
-    found = listing.list_files(root, pattern)
+    found = listing.without_marks(listing.list_files(root, pattern), root)
     if not found:
         raise UsageError(
             f"--input {root}: no file matches {pattern!r} of {where}; put the table there, or "

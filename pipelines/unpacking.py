@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import itertools
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -25,11 +27,13 @@ _KINDS: dict[bytes, Callable[[Any], Any]] = {
     b"\xfd7zXZ": lzma.LZMAFile,
 }
 _ARCHIVE = b"PK\x03\x04"
+# What `zipfile` raises for a damaged directory, an unknown method or a password.
+_OF_ARCHIVES = (zipfile.BadZipFile, RuntimeError, ValueError, OverflowError, struct.error, EOFError)
 _LONGEST = max(map(len, [*_KINDS, _ARCHIVE]))
 
 
 class DamagedFile(UsageError):
-    """A compressed file that cannot be read to its end; `reason` says why, without its path."""
+    """A file that cannot be read to its end; `reason` says why, without its path."""
 
     def __init__(self, path: str, reason: str, advice: str) -> None:
         self.reason = reason
@@ -58,7 +62,10 @@ def _only_file(path: str, raw: io.BufferedReader) -> IO[bytes]:
         files = [info for info in archive.infolist() if _is_content(info)]
         if len(files) == 1:
             return archive.open(files[0])
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # of a password, too
+    except (*_OF_ARCHIVES, OSError) as error:
+        # A directory that points to before the file's start is what the system calls invalid.
+        if not (is_of_content(error) or getattr(error, "errno", None) == errno.EINVAL):
+            raise
         raise _damaged(path, error) from error
     raise DamagedFile(
         path,
@@ -73,6 +80,15 @@ def _is_content(info: zipfile.ZipInfo) -> bool:
 
 def _damaged(path: str, error: Exception) -> DamagedFile:
     return DamagedFile(path, f"the compressed file is damaged ({error})", "get it again")
+
+
+def is_of_content(error: BaseException) -> bool:
+    """Tell whether an error says what is wrong in a file: an `OSError` may be the disk's, too.
+
+    Those of the network are of kinds of their own, without a number.
+    """
+    plain = type(error) in (OSError, gzip.BadGzipFile)
+    return not isinstance(error, OSError) or (plain and error.errno is None)
 
 
 class _Source(Generic[AnyStr]):
@@ -166,7 +182,7 @@ class _Unpacked(io.RawIOBase):
         try:
             found = self._inside.read1(len(buffer))  # `read` would lose what precedes a damage
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # it is the disk's, then
+            if not is_of_content(error):
                 raise
             raise _damaged(self._path, error) from error
         buffer[: len(found)] = found

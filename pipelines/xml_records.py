@@ -8,7 +8,6 @@ A child that is there several times is a list.
 from __future__ import annotations
 
 import codecs
-import contextlib
 import html
 import json
 import re
@@ -18,6 +17,7 @@ from typing import Any
 from xml.parsers import expat
 
 from configs.errors import UsageError
+from configs.section import check_encoding
 from pipelines.objects import Objects
 from pipelines.text_files import bytes_of, open_text
 from pipelines.unpacking import TextSource, open_unpacked
@@ -26,6 +26,8 @@ from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG, RejectedRo
 _FEED_CHARS = 1 << 20
 _DECLARED = re.compile(rb"""^<\?xml[^>]{,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
 _DECLARATION_BYTES = 256
+_DEEPEST = 100  # elements in elements, of a record: none is written so, and each level takes stack
+TOO_DEEP = f"elements in elements, more than {_DEEPEST} deep"
 # XML has no way to say these characters, and its parser ends at them. NUL and the lone surrogates
 # that stand for bytes of no character pass it as characters of a private plane that no feed uses.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -57,10 +59,15 @@ def declared_encoding(path: str) -> str | None:
     """Return the encoding that the file says it has, if it is one."""
     with open_unpacked(path) as raw:
         found = _DECLARED.match(raw.peek(_DECLARATION_BYTES).removeprefix(codecs.BOM_UTF8))
-    name = found[1].decode() if found else ""
-    with contextlib.suppress(LookupError):
-        return codecs.lookup(name).name if name else None
-    raise UsageError(f"{path}: declares the encoding {name!r}, which is none that is known")
+    if not found:
+        return None
+    name = found[1].decode()
+    try:
+        return check_encoding(name)
+    except ValueError as error:
+        raise UsageError(
+            f"{path}: declares the encoding {name!r}, which is none that is known"
+        ) from error
 
 
 @dataclass
@@ -83,27 +90,42 @@ class _Element:
 
 
 class _Records:
-    """Takes the parser's events; `done` are the records that ended, None for one too long."""
+    """Takes the parser's events; `done` are the records that ended, or why one is none.
+
+    Of one that is too long or too deep nothing is kept: it may be as large as the file.
+    """
 
     def __init__(self, name: str, max_chars: int) -> None:
-        self.done: list[dict[str, Any] | None] = []
+        self.done: list[dict[str, Any] | str] = []
         self._name, self._max_chars = name, max_chars
         self._open: list[_Element] = []
-        self._chars = 0
+        self._depth, self._chars, self._why_none = 0, 0, ""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if not self._open:
+        if not self._depth:
             if name != self._name:
                 return
-            self._chars = 0
-        self._chars += len(name) + sum(map(len, attributes.values()))
-        self._open.append(_Element(name, attributes))
+            self._chars, self._why_none = 0, ""
+        self._depth += 1
+        self._count(len(name) + sum(map(len, attributes.values())))
+        if not self._why_none:
+            self._open.append(_Element(name, attributes))
+
+    def _count(self, characters: int) -> None:
+        """Add to the open record's size, and let go of it where it is too much."""
+        self._chars += characters
+        if self._chars > self._max_chars:
+            self._why_none = TOO_LONG
+        elif self._depth > _DEEPEST:
+            self._why_none = TOO_DEEP
+        if self._why_none:
+            self._open.clear()
 
     def characters(self, text: str) -> None:
+        if self._depth and not self._why_none:
+            self._count(len(text))
         if self._open:
-            self._chars += len(text)
-            if self._chars <= self._max_chars:
-                self._open[-1].text.append(text)
+            self._open[-1].text.append(text)
 
     def entity(self, name: str, is_parameter: bool) -> None:
         """Take an entity that no DTD says: HTML's are what is meant."""
@@ -111,11 +133,15 @@ class _Records:
             self.characters(html.unescape(f"&{name};"))
 
     def end(self, name: str) -> None:
-        if not self._open:
+        if not self._depth:
+            return
+        self._depth -= 1
+        if self._why_none:
+            self.done += [] if self._depth else [self._why_none]
             return
         element = self._open.pop()
         if not self._open:
-            self.done.append(_as_object(element) if self._chars <= self._max_chars else None)
+            self.done.append(_as_object(element))
         elif element.children:
             self._open[-1].add(name, _as_object(element))
         else:
@@ -171,11 +197,14 @@ class _Reader:
         part = Objects(characters=characters)
         for record in self._records.done:
             self._number += 1
+            if isinstance(record, str):
+                part.rejects.append(RejectedRow(self._source, self._number, record, b""))
+                continue
             text = json.dumps(record, ensure_ascii=False)
-            why = TOO_LONG if record is None else _why_not(text) or self._reject
+            why = _why_not(text) or self._reject
             raw = bytes_of(_MARKED.sub(_unmarked, text), "utf-8")
-            if record is None or why is not None:
-                part.rejects.append(RejectedRow(self._source, self._number, why or "", raw))
+            if why is not None:
+                part.rejects.append(RejectedRow(self._source, self._number, why, raw))
             else:
                 part.rows.append((self._number, record, raw))
         self._records.done = []

@@ -15,7 +15,7 @@ from chain import Said, Shop, one_line, open_shop
 
 from cluster.flink import HOST, FlinkCluster, free_ports
 from cluster.jars import find_jars
-from configs.errors import UsageError
+from configs.errors import PassingFault, UsageError
 from configs.runners import RunnerSettings
 from configs.settings import Settings
 from pipelines.cluster_trouble import explained
@@ -68,6 +68,15 @@ def test_what_the_job_server_that_beam_starts_lacks(given: str, said: str, words
         pass
     with pytest.raises(UsageError, match=f"{words}.*--job_endpoint"), explained(options):
         raise RuntimeError(said)
+
+
+@pytest.mark.parametrize("kind", [UsageError, PassingFault])
+def test_what_a_worker_process_raises_is_the_same_line(kind: type[UsageError]) -> None:
+    """Beam hands over its traceback alone, as text."""
+    told = f"Traceback (most recent call last):\nconfigs.errors.{kind.__name__}: --dump d: no"
+    with pytest.raises(UsageError) as raised, explained(pipeline_options(RunnerSettings(), [])):
+        raise RuntimeError(f"{told} [while running 'Read the rows/ParDo']\n")
+    assert (type(raised.value), str(raised.value)) == (kind, "--dump d: no")
 
 
 def test_no_prism_at_the_place(shop: Shop, tiny_catalogue: Path, tmp_path: Path) -> None:

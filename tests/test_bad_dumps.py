@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from chain import Said, Shop, one_line, predictions, write_dump
 from tiny_shop import OpenShop
 
-from pipelines import fingerprints
+from pipelines import fingerprints, parquet_rows
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +232,21 @@ def test_a_parquet_column_that_is_no_text_is_named(
     pq.write_table(pa.table({"id": [1, 2], "title": titles}), tmp_path / "dump.parquet")
     said = shop("predict", "--dump", tmp_path / "dump.parquet", "--dump-id", "nested")
     one_line(said, "dump.parquet", "title")
+
+
+def test_a_parquet_dump_damaged_far_behind_its_start_is_one_line(
+    shop: Shop, labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_rows, "_ROWS_AT_ONCE", 100)
+    rows = pa.table({"id": range(300), "title": [f"towel {n * 7919 % 300}" for n in range(300)]})
+    content = io.BytesIO()
+    pq.write_table(rows, content, row_group_size=100)
+    begin = pq.ParquetFile(content).metadata.row_group(2).column(1).data_page_offset
+    damaged = bytearray(content.getvalue())
+    damaged[begin + 30 : begin + 90] = b"\xff" * 60
+    said, dump_id, _ = labelled("dump.parquet", bytes(damaged))
+    one_line(said, "--dump", "dump.parquet", "get it again")
+    assert not Path(shop.at().predictions(dump_id)).exists()
 
 
 def test_bytes_of_no_character_in_parquet_are_rejects(shop: Shop, tmp_path: Path) -> None:

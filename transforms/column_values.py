@@ -65,6 +65,12 @@ def number_values(column: pa.Array, decimal: str = ".") -> tuple[pa.Array, np.nd
     return pa.array(numbers), some & ~np.isfinite(numbers)
 
 
+def number_texts(numbers: pa.Array, decimal: str = ".") -> pa.Array:
+    """Return numbers as texts of which `number_values` makes them again; null where NaN."""
+    texts = float_texts(numbers)
+    return texts if decimal == "." else pc.replace_substring(texts, ".", decimal)
+
+
 def _with_point(texts: pa.Array, decimal: str) -> pa.Array:
     """Return numbers without marks between thousands, and with a point before decimals."""
     group, mark = (",", r"\.") if decimal == "." else (r"\.", ",")

@@ -36,7 +36,7 @@ class FileSink:
     def __init__(self, settings: FileSettings) -> None:
         self.name, self.settings = name_of(settings), settings
         self._folder = settings.url.removeprefix("file://").rstrip("/")
-        storage.make_folder(self._folder)
+        storage.make_folder(self._folder, "URL in store.sinks, or store.url")
 
     def deliver(self, changes: Sequence[Change], place: str) -> list[Refused]:
         """Write the batch under the name of its place; the same batch, the same bytes."""

@@ -23,7 +23,15 @@ from pipelines.category_files import find_category_files, first_records, read_ca
 from pipelines.dumps import DELIMITERS, ENDINGS
 from pipelines.rejects import MOST_OFTEN, most_frequent
 from pipelines.suggest.category_rules import categories_of, levels_of, name_what_is_above
-from pipelines.suggest.files import ending_of, files_below, most_alike, pattern_of, shown
+from pipelines.suggest.files import (
+    ending_of,
+    files_below,
+    found_by,
+    most_alike,
+    pattern_of,
+    shown,
+    some_of,
+)
 from pipelines.suggest.paths import texts_of
 from pipelines.suggest.roles import roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
@@ -40,11 +48,15 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class _Seen:
-    """The files of the catalogue, which were left out, some records, and the tree of their ids."""
+    """The files of the catalogue, which were left out, some records, and the tree of their ids.
+
+    `others` are all other files there that are no table of the tree.
+    """
 
     files: list[listing.FileInfo]
     left_out: str
     sample: Sample
+    others: list[listing.FileInfo]
     tree: FoundTree | None = None
 
 
@@ -72,6 +84,8 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     storage.write_bytes(out, _as_yaml(document, seen.files).encode())
     figures = _figures(document, settings, trial)
     aside = {"files_left_out": seen.left_out} if seen.left_out else {}
+    if too := found_by(settings.source.files, seen.others):
+        aside["files_that_are_read_too"] = some_of(too)
     return {"input": input_root, "files": len(seen.files), **aside, **figures, "config": out}
 
 
@@ -84,9 +98,15 @@ def _look(root: str) -> _Seen:
             with contextlib.suppress(UsageError):  # what is there beside it is no catalogue
                 sample = sample_of(files)
                 if (tree := tree_of(root, table, sample)) is not None:
-                    return _Seen(files, left_out, sample, tree)
+                    others = _others(root, [*files, table.file])
+                    return _Seen(files, left_out, sample, others, tree)
     files, left_out = most_alike(found)
-    return _Seen(files, left_out, sample_of(files))
+    return _Seen(files, left_out, sample_of(files), _others(root, files))
+
+
+def _others(root: str, files: Sequence[listing.FileInfo]) -> list[listing.FileInfo]:
+    there = listing.without_marks(listing.list_files(root), root)
+    return [file for file in there if file not in {*files}]
 
 
 def _document(root: str, seen: _Seen) -> dict[str, Any]:
@@ -103,7 +123,7 @@ def _document(root: str, seen: _Seen) -> dict[str, Any]:
             f"--input {root}: none of the columns {shown(sample.columns)} looks like a title; "
             "write the config by hand (docs/catalogues.md)"
         )
-    source = {"files": pattern_of(files), **sample.source}
+    source = {"files": pattern_of(files, seen.others), **sample.source}
     source["columns"] = {"title": [roles.title]}
     if tree:
         categories, values = tree.section, tree.paths(sample.columns[tree.column])

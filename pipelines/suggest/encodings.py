@@ -56,12 +56,12 @@ def encoding_of(starts: Sequence[bytes]) -> str:
     Of UTF-8 beside another it is UTF-8: the others are then rejects, and no wrong letters.
     """
     unmarked = [start for start in starts if not start.startswith(MARKS)]
-    content = b"\n".join(unmarked)
-    if not unmarked or all(map(_is_utf8, unmarked)):
-        return "utf-8"
-    for parity, name in _UTF_16:
-        if content[parity::2].count(0) > len(content) // _MANY_ZEROS:
+    for parity, name in _UTF_16:  # first: with plain letters alone it is UTF-8 as well, with NULs
+        zeros, others = (sum(s[p::2].count(0) for s in unmarked) for p in (parity, 1 - parity))
+        if zeros > max(sum(map(len, unmarked)) // _MANY_ZEROS, 2 * others):
             return name
+    if all(map(_is_utf8, unmarked)):
+        return "utf-8"
     if any(_is_utf8(start) and not start.isascii() for start in unmarked):
         return "utf-8"
     odd = b"\n".join(start for start in unmarked if not _is_utf8(start))

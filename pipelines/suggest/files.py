@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,8 @@ from pipelines.unpacking import open_unpacked, plain_name
 _NO_CATALOGUE = (".md", ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".yaml", ".html", ".py", ".ini")
 _MAYBE_XML = ".yml"  # as the catalogues of Yandex's market are called
 _NO_NAMES = ("thumbs.db", "__macosx")
-_ASIDE = (".", "~$")  # hidden, or the mark of a file that is open in an office program
+_ASIDE = (".", listing.OPEN_MARK)
+_LONGEST_ENDING = 8
 _SHOWN = 3
 _SHOWN_CHARS = 300
 
@@ -26,7 +28,7 @@ def files_below(root: str) -> list[listing.FileInfo]:
     there = listing.list_files(root)
     found = [file for file in there if _may_be_one(file)]
     if not found:
-        others = f"; {_some(there)} is none" if there else ""
+        others = f"; {some_of(there)} is none" if there else ""
         raise UsageError(
             f"--input {root}: no category file there{others}; name the folder of the category files"
         )
@@ -40,19 +42,33 @@ def most_alike(found: Sequence[listing.FileInfo]) -> tuple[list[listing.FileInfo
         sizes[ending_of(file.relative).lower()] += file.size
     most = sizes.most_common(1)[0][0]
     taken = [file for file in found if ending_of(file.relative).lower() == most]
-    return taken, _some([file for file in found if file not in taken])
+    return taken, some_of([file for file in found if file not in taken])
 
 
-def pattern_of(files: Sequence[listing.FileInfo]) -> str:
-    """Return the glob that finds files of one ending, in capitals or not."""
-    endings = {ending_of(file.relative) for file in files}
-    if len(endings) == 1:
-        return f"**/*{endings.pop()}"
-    letters = zip(*endings, strict=True)
-    return "**/*" + "".join(
-        each if each == other else f"[{each}{other}]"
-        for each, other in ((min(some), max(some)) for some in letters)
-    )
+def pattern_of(files: Sequence[listing.FileInfo], others: Sequence[listing.FileInfo]) -> str:
+    """Return a glob that finds files of one ending, in capitals or not, and if it can no others.
+
+    Files without an ending are told from those with one by their last characters, which are no
+    point, or by what all their names begin with.
+    """
+    ending = _in_capitals_or_not({ending_of(file.relative) for file in files})
+    names = [os.path.basename(f.relative.removesuffix(ending_of(f.relative))) for f in files]
+    most = 0 if ending else min(_LONGEST_ENDING, *map(len, names))
+    some = [f"**/*{'[!.]' * count}{ending}" for count in range(most + 1)]
+    begin = os.path.commonprefix(names)  # noqa: RUF071  of characters, no folders are in them
+    some.append(f"**/{glob.escape(begin)}*{ending}")
+    every = (pattern for pattern in some if len(found_by(pattern, files)) == len(files))
+    return next((pattern for pattern in every if not found_by(pattern, others)), some[0])
+
+
+def found_by(pattern: str, files: Sequence[listing.FileInfo]) -> list[listing.FileInfo]:
+    """Return those of the files that a glob finds."""
+    return [file for file in files if listing.matches(pattern, file.relative)]
+
+
+def _in_capitals_or_not(endings: set[str]) -> str:
+    letters = ((min(some), max(some)) for some in zip(*endings, strict=True))
+    return "".join(low if low == high else f"[{low}{high}]" for low, high in letters)
 
 
 def shown(columns: Iterable[str]) -> str:
@@ -61,7 +77,7 @@ def shown(columns: Iterable[str]) -> str:
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
-def _some(files: Sequence[listing.FileInfo]) -> str:
+def some_of(files: Sequence[listing.FileInfo]) -> str:
     names = ", ".join(file.relative for file in files[:_SHOWN])
     return f"{names} and {len(files) - _SHOWN} more" if len(files) > _SHOWN else names
 

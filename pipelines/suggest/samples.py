@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from xml.parsers import expat
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import UsageError
@@ -20,7 +21,7 @@ from pipelines.objects import Objects
 from pipelines.suggest.encodings import encoding_of
 from pipelines.suggest.table_samples import ROWS, START_BYTES, in_turns, table_sample
 from pipelines.text_files import open_text
-from pipelines.unpacking import open_unpacked
+from pipelines.unpacking import is_of_content, open_unpacked
 from pipelines.xml_records import declared_encoding, xml_objects
 
 _FILES = 8
@@ -55,7 +56,7 @@ def sample_of(files: Sequence[listing.FileInfo]) -> Sample:
     starts = [every[file] for file in some]
     if not some:
         raise UsageError(f"--input {files[0].path}: empty, as are all files beside it")
-    if starts[0].startswith(_PARQUET):
+    if _all_parquet(some, starts):
         return Sample({"format": "parquet"}, _parquet_columns(some))
     encoding = encoding_of(starts)
     source = {} if encoding == "utf-8" else {"encoding": encoding}
@@ -84,6 +85,18 @@ def spread_over(files: Sequence[File], count: int) -> list[File]:
 def _start(path: str) -> bytes:
     with open_unpacked(path) as raw:
         return raw.read(START_BYTES)
+
+
+def _all_parquet(files: Sequence[listing.FileInfo], starts: Sequence[bytes]) -> bool:
+    """Tell whether files are Parquet; raise `UsageError` where some are and others are not."""
+    found = [start.startswith(_PARQUET) for start in starts]
+    if len({*found}) > 1:
+        one, other = files[found.index(True)], files[found.index(False)]
+        raise UsageError(
+            f"--input {one.path}: Parquet, which {other.relative} beside it is not; put files of "
+            "one kind in a folder, and name that"
+        )
+    return found[0]
 
 
 def _text(path: str, encoding: str) -> str:
@@ -128,10 +141,20 @@ def _lists(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[int, str]]:
 def _parquet_columns(files: Sequence[listing.FileInfo]) -> dict[str, Values]:
     rows: list[dict[str, Any]] = []
     for file in files:
-        with storage.open_input(file.path) as raw:
-            batches = pq.ParquetFile(raw).iter_batches(ROWS // len(files) + 1)
-            rows += next(batches).to_pylist()
+        rows += _parquet_rows(file.path, ROWS // len(files) + 1)
     return _columns(rows)
+
+
+def _parquet_rows(path: str, count: int) -> list[dict[str, Any]]:
+    try:
+        with storage.open_input(path) as raw:
+            batches = pq.ParquetFile(raw).iter_batches(count)
+            return next((batch.to_pylist() for batch in batches), [])
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if not is_of_content(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"--input {path}: cannot be read as Parquet: {reason}") from error
 
 
 def _object_columns(files: Iterable[Iterator[Objects]]) -> dict[str, Values]:

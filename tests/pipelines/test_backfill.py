@@ -14,10 +14,13 @@ from label_writes import predict, product, write
 from test_champion import finish
 
 from configs.artifacts import RunArtifacts
+from configs.columns import DenseColumn
 from configs.errors import UsageError
+from configs.loading import load_settings
 from configs.settings import Settings
 from pipelines.backfill import plan_backfill
 from pipelines.champion import promote, require_champion
+from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.stored_margins import margin
 
 PRODUCTS = ["sure,old title", "new,never labelled", "unsure,a", "done,b", "sure,title of today"]
@@ -96,6 +99,60 @@ def test_the_command_names_the_chunks_and_refuses_what_is_no_store(
     assert aisle(*typed, url, "--force", "--json").figures["done_before"] is False
     one_line(aisle(*typed, "bogus"), "not a database URL")
     one_line(aisle(*typed, f"sqlite:///{root}"), "is a folder")
+
+
+def test_a_plan_is_of_the_columns_and_the_model_that_it_was_made_with(
+    shop: tuple[Path, str, Settings],
+) -> None:
+    root, url, settings = shop
+    (root / "products.csv").write_text("id,title,name\n1,a,another\n")
+    first = plan(shop)
+    dump = settings.dump.model_copy(update={"title": "name"})
+    other = plan((root, url, settings.model_copy(update={"dump": dump})))
+    assert not other["done_before"]
+    titles = [pq.read_table(found["chunks"][0])["title"][0].as_py() for found in (first, other)]
+    assert titles == ["a", "another"]
+    more = settings.dump.model_copy(update={"top_k": 2})  # of no matter to the chunks
+    assert plan((root, url, settings.model_copy(update={"dump": more})))["done_before"]
+    export = RunArtifacts(str(root), "monday").exports("bag")
+    Path(export, "model.json").write_text(json.dumps({"model_fingerprint": "trained anew"}))
+    assert not plan(shop)["done_before"]
+
+
+FEED = (
+    "<all><p><id>1</id><title>a</title><price>1.299,5</price></p>"
+    "<p><id>2</id><title>b</title><price>12,75</price></p><p><id>3</id><title>c</title></p></all>"
+)
+HEADLESS = {"header": ["id", "title", "price"], "skip_lines": 1, "escape": "\\"}
+WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
+    "a header": ("id;title;price\n1;a;1.299,5\n2;b;12,75\n3;c;\n", {"delimiter": ";"}),
+    "none": ('Made today\n1;"a\\"";1.299,5\n2;b;12,75\n3;c;\n', HEADLESS | {"delimiter": ";"}),
+    "xml": (FEED, {"format": "xml", "items": "p"}),
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_chunks_are_read_with_the_sets_however_the_products_were_written(
+    shop: tuple[Path, str, Settings], form: str
+) -> None:
+    root, url, _ = shop
+    features = {"price": {"kind": "dense", "decimal": ","}}
+    export = RunArtifacts(str(root), "monday").exports("bag")
+    document = {"model_fingerprint": "new", "columns": features}
+    Path(export, "model.json").write_text(json.dumps(document))
+    content, dump_as = WRITTEN[form]
+    (root / "products.csv").write_text(content)
+    config = {"name": "shop", "dump": {"format": "csv", **dump_as}}
+    config["features"] = {"columns": features}
+    (root / "c.yaml").write_text(yaml.safe_dump(config))
+    found = plan((root, url, load_settings(root / "c.yaml")))
+    dump = load_settings(root / "c.yaml", found["sets"]).dump
+    price = {"price": DenseColumn(kind="dense", decimal=",")}
+    (file,) = find_dump_files(found["chunks"][0], dump, price)
+    ((batch, rejects),) = read_dump_file(file, dump, price)
+    assert rejects == []
+    rows = {row["id"]: row["price"] for row in batch.to_pylist()}
+    assert (rows["1"], rows["2"], str(rows["3"])) == (1299.5, 12.75, "nan")
 
 
 def test_a_plan_is_made_anew_by_force(shop: tuple[Path, str, Settings]) -> None:

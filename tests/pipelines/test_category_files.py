@@ -95,6 +95,27 @@ def test_an_input_without_a_file_is_refused(tmp_path: Path) -> None:
         find_category_files(str(tmp_path), BY_NAME)
 
 
+def test_hidden_files_and_marks_of_open_ones_are_no_category_files(tmp_path: Path) -> None:
+    """Excel holds `~$shop_pets.csv` beside a file that it shows; a Mac leaves `._shop_pets.csv`."""
+    for folder in ("", "~$open/", ".hidden/"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for name in ("shop_pets.csv", "~$shop_pets.csv", "._shop_pets.csv"):
+            (tmp_path / folder / name).write_text("title\nBowl\n")
+    assert read(tmp_path) == ([(0, 2, "pets", "Bowl")], [])
+    assert len(find_category_files(str(tmp_path / "~$shop_pets.csv"), BY_NAME)[0]) == 1  # asked for
+
+
+def test_a_table_of_joins_is_read_without_the_mark_that_it_is_open(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("title,key\nBowl,1\n")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/names.txt").write_text("key,aisle\n1,pets\n")
+    (tmp_path / "tables/~$names.txt").write_bytes(b"\x05Ahlberg" + bytes(99))
+    join = {"files": "tables/*.txt", "by": "key", "columns": ["aisle"]}
+    categories = {"source": "columns", "columns": ["aisle"]}
+    settings = Settings(name="shop", source={"joins": [join]}, categories=categories)
+    assert read(tmp_path, settings) == ([(0, 2, "pets", "Bowl")], [])
+
+
 def test_folders_can_say_the_category_and_a_file_outside_of_them_is_refused(
     tmp_path: Path,
 ) -> None:

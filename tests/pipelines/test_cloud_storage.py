@@ -43,6 +43,7 @@ def pair(bucket: str, tmp_path: Path) -> tuple[str, str]:
     [
         ("", "**"),
         ("", "**/*.csv"),
+        ("", "**/**/*.csv"),
         ("", "*.csv"),
         ("", "*/b*.csv"),
         ("", "x/**"),

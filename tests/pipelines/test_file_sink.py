@@ -20,7 +20,7 @@ from label_writes import sqlite_url, write
 from shelf import many
 from test_queue_sink import expected
 
-from configs.errors import PassingFault
+from configs.errors import PassingFault, UsageError
 
 HERE = Path(__file__).parent
 WRITE_IN_A_PROCESS = """
@@ -87,6 +87,13 @@ def test_killed_at_ten_moments_and_run_again_the_files_are_as_if_run_once(tmp_pa
     told_of = {row["product_id"]: (row["old_label"], row["new_label"], row["new_probability"])
                for row in rows}  # fmt: skip
     assert told_of == expected(6000)
+
+
+def test_a_folder_that_cannot_be_written_names_the_setting_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    sink = {"url": f"file://{tmp_path}/file/out", "format": "csv"}
+    with pytest.raises(UsageError, match=r"file/out: cannot be written .*store\.sinks"):
+        write(many(tmp_path / "p", 1), sqlite_url(tmp_path / "x.db"), sinks=[sink])
 
 
 def test_a_full_disk_is_one_line_and_the_files_come_later(tmp_path: Path, small_disk: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines import json_documents
-from pipelines.json_documents import NOT_AN_OBJECT
+from pipelines.json_documents import NOT_AN_OBJECT, TOO_MANY_DIGITS
 from pipelines.rejects import NO_RECORD
 from tests.pipelines.reading import TAGS, Row, read
 from transforms.csv_records import NOT_DECODABLE, TOO_LONG, RejectedRow
@@ -72,6 +72,18 @@ def test_what_is_no_record_is_a_reject_with_its_bytes(tmp_path: Path) -> None:
     assert rows == [(1, ["a"], "Bed"), (6, ["a"], "Bed")]
     reasons = [NOT_AN_OBJECT, NOT_AN_OBJECT, NOT_DECODABLE, TOO_LONG]
     assert rejects == list(zip(range(2, 6), reasons, bad, strict=True))
+
+
+@pytest.mark.parametrize("window", [64, 4 << 20])
+def test_a_number_that_python_refuses_is_a_reject_where_it_stands_in_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    monkeypatch.setattr(json_documents, "_WINDOW_CHARS", window)
+    long = f'{{"title": "Cot", "tags": "a", "size": {"9" * 5000}}}'
+    text = f'{{"total": {"7" * 5000}, "goods": [{json.dumps(BED)}, {long}, {json.dumps(BED)}]}}'
+    rows, rejects = rows_of(tmp_path, text)
+    assert rows == [(1, ["a"], "Bed"), (3, ["a"], "Bed")]
+    assert rejects == [(2, TOO_MANY_DIGITS, long.encode())]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,11 @@ def any_block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 def read(
-    folder: Path, content: bytes, encoding: str = "utf-8", max_record_bytes: int = 1000
+    folder: Path,
+    content: bytes,
+    encoding: str = "utf-8",
+    max_record_bytes: int = 1000,
+    grammar: RecordSettings = GRAMMAR,
 ) -> tuple[list[Row], list[RejectedRow]]:
     path = folder / "meta.txt"
     path.write_bytes(content)
@@ -43,7 +47,7 @@ def read(
         str(path),
         "meta.txt",
         COLUMNS,
-        GRAMMAR,
+        grammar,
         encoding=encoding,
         max_record_bytes=max_record_bytes,
     ):
@@ -127,6 +131,22 @@ class TestWhateverTheBlockSize:
 
 def test_a_record_without_a_field_has_an_empty_one(tmp_path: Path) -> None:
     assert read(tmp_path, b"Id: 3\n  discontinued\n")[0] == [(1, "", [])]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("9" * 20, "9" * 18 + "…"), ("1" * 5000, "1" * 18 + "…"), ("1", "1"), ("", "0"), ("a", "a")],
+)
+def test_a_count_that_is_not_that_of_the_lines_is_a_reject(
+    tmp_path: Path, said: str, shown: str
+) -> None:
+    fields = GRAMMAR.fields
+    label = fields["label"].model_copy(update={"count": r"^  labels: (.+)$"})
+    grammar = GRAMMAR.model_copy(update={"fields": {**fields, "label": label}})
+    content = (BED.replace("labels: 2", f"labels: {said}") + BED).encode()
+    rows, rejects = read(tmp_path, content, max_record_bytes=9000, grammar=grammar)
+    assert [row[0] for row in rows] == [8]
+    assert [bad.reason for bad in rejects] == [f"2 lines are its label, it says {shown}"]
 
 
 def test_an_empty_file_gives_nothing(tmp_path: Path) -> None:

@@ -40,6 +40,12 @@ def test_files_below_a_folder_are_listed_by_path_without_hidden_ones(shop: Path)
     assert names(shop) == ["a.csv", "x/b.csv", "x/notes.txt", "x/y/c.csv"]
 
 
+@pytest.mark.parametrize("pattern", ["**/**/*.csv", "x/../**/*.csv", "**/x/../**/*.csv"])
+def test_a_file_that_is_found_by_several_ways_is_listed_once(shop: Path, pattern: str) -> None:
+    assert names(shop, pattern) == ["a.csv", "x/b.csv", "x/y/c.csv"]
+    assert names(f"{shop}/**/**/*.csv".replace("[1]", "*")) == names(shop, "**/*.csv")
+
+
 def test_a_single_file_is_listed_by_its_name_and_size(shop: Path) -> None:
     path = str(shop / "x/b.csv")
     assert listing.list_files(path, "**/*.csv") == [FileInfo(path, "b.csv", 7)]

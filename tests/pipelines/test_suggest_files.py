@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from chain import aisle
 
 from configs.errors import UsageError
 from configs.settings import DumpSettings
+from pipelines.category_files import find_category_files
 from pipelines.dumps import find_dump_files, read_dump_file
 from pipelines.suggest.encodings import encoding_of
 from tests.pipelines.suggestions import (
@@ -107,6 +111,29 @@ def test_a_page_is_told_by_the_letters_of_a_language(encoding: str, words: str) 
     assert content.decode(encoding_of([content])) == text
 
 
+PLAIN = "id;title\n" + "".join(f"{n};Acme bed nr {n}\n" for n in range(50))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("more", ["", "größe\n", "Кухня и мебель\n"])
+@pytest.mark.parametrize("files", [1, 2, 3])
+def test_utf_16_without_a_mark_is_told(encoding: str, more: str, files: int) -> None:
+    assert encoding_of([f"{PLAIN}{more}".encode(encoding)] * files) == encoding
+
+
+def test_text_with_nuls_is_no_utf_16() -> None:
+    padded = "".join(f"{line:\0<20}\n" for line in PLAIN.splitlines())
+    assert encoding_of([padded.encode()]) == "utf-8"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_two_files_of_utf_16_without_a_mark_are_read(root: Path, encoding: str) -> None:
+    rows = named()
+    for name, some in (("a.csv", rows[:40]), ("b.csv", [rows[0], *rows[40:]])):
+        (root / name).write_bytes(table(some).encode(encoding))
+    assert read(root, suggested(root)) == (records(), [])
+
+
 def test_a_dump_of_an_ending_that_says_no_format_is_read_like_the_catalogue(root: Path) -> None:
     (root / "all.dat").write_text(table(named(), delimiter="\t"))
     settings = suggested(root)
@@ -163,6 +190,45 @@ def test_files_named_after_categories_may_all_end_alike_and_hold_titles_alone(ro
     assert sorted(read(root, settings)[0]) == sorted(records(" - "))
 
 
+def without_endings(root: Path) -> None:
+    for main, sub in SHELVES:
+        titles = [each.title for each in products() if each.path == (main, sub)]
+        (root / f"{main} - {sub}").write_text("\n".join(titles))
+
+
+@pytest.mark.parametrize("others", [[], ["NOTES.txt"], ["v1.2.2026", "a.html", "x/read.me.md"]])
+def test_files_without_an_ending_are_read_and_no_others(root: Path, others: list[str]) -> None:
+    without_endings(root)
+    for name in others:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("a note")
+    settings = suggested(root)
+    assert {file.relative for file in find_category_files(str(root), settings)[0]} == {
+        f"{main} - {sub}" for main, sub in SHELVES
+    }
+    assert sorted(read(root, settings)[0]) == sorted(records(" - "))
+
+
+def test_of_files_that_no_glob_tells_apart_it_is_said_that_they_are_read_too(root: Path) -> None:
+    without_endings(root)
+    (root / "a note on all this").write_text("")
+    (root / "Men - Shoes.a_very_long_ending").write_text("a note")
+    figures = aisle(
+        "suggest-config", "--input", root, "--out", root.parent / "shop.yaml", "--json"
+    ).figures
+    assert figures["files_that_are_read_too"] == "Men - Shoes.a_very_long_ending"
+
+
+def test_of_files_of_one_ending_the_name_tells_which_is_none(root: Path) -> None:
+    offers = "".join(
+        f"<offer><name>{e.title}</name><category>{'/'.join(e.path)}</category></offer>"
+        for e in products()
+    )
+    (root / "shop.yml").write_text(f"<all>{offers}</all>")
+    (root / "settings.yml").write_text("shop: {name: Acme}")
+    assert read(root, suggested(root)) == (records("/"), [])
+
+
 def test_hits_of_a_search_on_one_line_are_a_document(root: Path) -> None:
     hits = [{"_id": e.id, "_source": {"title": e.title, "category": "/".join(e.path)}}
             for e in products()]  # fmt: skip
@@ -182,6 +248,21 @@ def test_of_files_in_several_encodings_those_of_another_than_utf_8_are_rejects(r
     assert (found, set(reasons)) == (expected, {NOT_DECODABLE})
 
 
+def parquet(rows: int) -> bytes:
+    content = io.BytesIO()
+    some = products()[:rows]
+    columns = {"title": [e.title for e in some], "category": ["/".join(e.path) for e in some]}
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    pq.write_table(pa.table(columns, schema), content)
+    return content.getvalue()
+
+
+def test_parquet_of_no_rows_beside_others_says_nothing(root: Path) -> None:
+    (root / "a.parquet").write_bytes(parquet(0))
+    (root / "b.parquet").write_bytes(parquet(90))
+    assert read(root, suggested(root))[0] == records("/")
+
+
 ONE = table([["title", "category"], ["A bed", "Beds"], ["A cot", "Beds"]])
 KEYED = json.dumps({f"p{n}": {"title": f"A bed {n}", "category": "ab"[n % 2]} for n in range(99)})
 
@@ -189,6 +270,10 @@ KEYED = json.dumps({f"p{n}": {"title": f"A bed {n}", "category": "ab"[n % 2]} fo
 @pytest.mark.parametrize(
     ("files", "why"),
     [
+        ({"a.parquet": parquet(0)}, "holds a header alone, or nothing; name the folder"),
+        ({"a.dat": parquet(9), "b.dat": ONE}, "Parquet, which b.dat beside it is not; put files"),
+        ({"a.dat": ONE, "b.dat": parquet(9)}, "b.dat: Parquet, which a.dat beside it is not"),
+        ({"a.parquet": parquet(9)[:-99]}, "a.parquet: cannot be read as Parquet: "),
         ({"a.csv": ONE}, "its column category holds 'Beds' alone; .* name the folder"),
         ({"a.json": KEYED}, "holds one record alone; expected a list of records"),
         ({"a.csv": "id,title,category\n"}, "holds a header alone, or nothing; name the folder"),
@@ -202,10 +287,10 @@ KEYED = json.dumps({f"p{n}": {"title": f"A bed {n}", "category": "ab"[n % 2]} fo
     ],
 )
 def test_what_is_no_catalogue_is_one_short_line(
-    root: Path, files: dict[str, str], why: str
+    root: Path, files: dict[str, str | bytes], why: str
 ) -> None:
-    for name, text in files.items():
-        (root / name).write_text(text)
+    for name, content in files.items():
+        (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UsageError, match=why) as refused:
         suggested(root)
     assert "\n" not in str(refused.value)

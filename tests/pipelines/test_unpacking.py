@@ -80,9 +80,17 @@ def test_a_category_file_may_be_the_one_in_an_archive(tmp_path: Path, method: in
     assert read(tmp_path, "table") == (rows, [])
 
 
+def with_other_start(packed: bytes) -> bytes:
+    """Let the directory of an archive be said to begin 8 bytes further than it does."""
+    begin = int.from_bytes(packed[-6:-2], "little") + 8
+    return packed[:-6] + begin.to_bytes(4, "little") + packed[-2:]
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
+        (with_other_start(zipped(b"title\nBed\n")), "is damaged ([Errno 22] Invalid argument)"),
+        (zipped(b"title\n", "ü/").replace("ü".encode(), b"\xff\xff"), "is damaged ('utf-8' codec"),
         (zipped(b"title\nBed\n", "another.csv"), "the archive holds 2 files"),
         (zipped(b"title\n" + b"Bed\n" * 999)[:-9], "is damaged (File is not a zip file)"),
         (

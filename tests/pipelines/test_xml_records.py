@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from pipelines import xml_records
 from pipelines.rejects import NO_RECORD
+from pipelines.xml_records import TOO_DEEP, xml_objects
 from tests.pipelines.reading import TAGS, Row, read
 from transforms.csv_records import NOT_DECODABLE, NUL_BYTE, TOO_LONG
 
@@ -102,8 +104,39 @@ def test_what_is_no_record_is_a_reject_and_the_next_is_read(tmp_path: Path) -> N
     assert rejects == [
         (2, NOT_DECODABLE, b'{"title": "B\xffd", "tags": "a"}'),
         (3, NUL_BYTE, b'{"title": "B\0d", "tags": "a"}'),
-        (4, TOO_LONG, b"null"),
+        (4, TOO_LONG, b""),
     ]
+
+
+@pytest.mark.parametrize("depth", [100, 3_000, 100_000])
+def test_a_record_of_elements_in_elements_is_a_reject_and_the_next_is_read(
+    tmp_path: Path, depth: int
+) -> None:
+    deep = f"<item>{'<in>' * depth}{'</in>' * depth}</item>"
+    good = "<item><title>Bed</title><tags>a</tags></item>"
+    rows, rejects = rows_of(tmp_path, f"<all>{good}{deep}{good}</all>")
+    assert rows == [(1, ["a"], "Bed"), (3, ["a"], "Bed")]
+    assert rejects == [(2, TOO_DEEP, b"")]
+
+
+def test_an_element_of_a_hundred_levels_is_still_read(tmp_path: Path) -> None:
+    deep = f"<item><title>Bed</title><tags>a</tags>{'<in>' * 99}x{'</in>' * 99}</item>"
+    assert rows_of(tmp_path, f"<all>{deep}</all>") == ([(1, ["a"], "Bed")], [])
+
+
+def test_of_a_record_that_is_too_long_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the root is taken for a record, that is the whole file."""
+    monkeypatch.setattr(xml_records, "_FEED_CHARS", 1 << 14)
+    (tmp_path / "shop.xml").write_text(f"<all>{'<item><a/><b>12</b></item>' * 100_000}</all>")
+    tracemalloc.start()
+    parts = list(xml_objects(str(tmp_path / "shop.xml"), items="all", max_record_bytes=1000))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    rejects = [(bad.line, bad.reason) for part in parts for bad in part.rejects]
+    assert rejects == [(1, TOO_LONG)]
+    assert most < 4 << 20
 
 
 def test_what_stands_before_a_broken_place_is_read(tmp_path: Path) -> None:
@@ -121,6 +154,9 @@ def test_what_stands_before_a_broken_place_is_read(tmp_path: Path) -> None:
         ("<all><product/></all>", "no element 'item'; set source.items"),
         ("<all><item>", "not XML: line 1: no element found"),
         ('<?xml version="1.0" encoding="klingon"?><all/>', "declares the encoding 'klingon'"),
+        ('<?xml version="1.0" encoding="hex"?><all/>', "declares the encoding 'hex'"),
+        ('<?xml version="1.0" encoding="undefined"?><all/>', "declares the encoding 'undefined'"),
+        ('<?xml version="1.0" encoding="idna"?><all/>', "declares the encoding 'idna'"),
     ],
 )
 def test_a_file_that_is_no_such_feed_is_one_reject(tmp_path: Path, content: str, why: str) -> None:

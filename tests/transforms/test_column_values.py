@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from transforms.column_values import float_text, float_texts, number_values
+from transforms.column_values import float_text, float_texts, number_texts, number_values
 
 NO = "no number"
 
@@ -94,3 +94,12 @@ def test_columns_of_numbers_are_the_texts_of_each() -> None:
     assert [np.float32(text) for text in texts] == single.tolist()
     half = pa.array(np.array([0.5, 3.0, np.inf], np.float16))
     assert float_texts(half).to_pylist() == ["0.5", "3", None]
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_numbers_come_back_from_their_texts(decimal: str) -> None:
+    some = [1299.5, 12.75, 7.0, -0.125, 1.299, 1e-7, 1.5e-9, 3.4e38, 16777216.0, 4006381333931.0]
+    values = pa.array(np.array([*some, np.nan], np.float32))
+    again, bad = number_values(number_texts(values, decimal), decimal)
+    assert not bad.any()
+    np.testing.assert_array_equal(again.to_numpy(), values.to_numpy())
