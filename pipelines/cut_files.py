@@ -33,16 +33,35 @@ _FindStart = Callable[[bytes], int | None]
 
 def table_parts(path: str, size: int, form: TableFormat) -> list[FilePart]:
     """Return the parts of a file of delimited text of `size` bytes."""
-    most = form.max_record_bytes
     if not form.quoted:
-        return _text_parts(path, size, form.encoding, lambda _: _line_start, PART_BYTES)
-    rows = max(PART_BYTES, _RECORDS_A_PART * most)
-    return _text_parts(path, size, form.encoding, lambda page: _RecordStart(form, page), rows)
+        return line_parts(path, size, form.encoding)
+    part_bytes = max(PART_BYTES, _RECORDS_A_PART * form.max_record_bytes)
+    return _text_parts(path, size, form.encoding, lambda page: _RecordStart(form, page), part_bytes)
 
 
 def line_parts(path: str, size: int, encoding: str) -> list[FilePart]:
     """Return the parts of a file in which every line is a record."""
     return _text_parts(path, size, encoding, lambda _: _line_start, PART_BYTES)
+
+
+def pieces(path: str, size: int, form: TableFormat, count: int, length: int) -> list[FilePart]:
+    """Return pieces of `length` bytes that begin at records, at even places of a file of text.
+
+    The beginning is none of the `count` places; lines are not counted. Each line is a record where
+    quotes are text.
+    """
+    found = []
+    with open_unpacked(path) as raw:
+        page = encodings_of(raw, form.encoding)[1]
+        if is_packed(raw) or not _has_plain_lines(page):
+            return []
+        find = _RecordStart(form, page) if form.quoted else _line_start
+        for place in (size * number // (count + 1) for number in range(1, count + 1)):
+            raw.seek(place)
+            start = find(raw.read(int(_AHEAD[-1] * form.max_record_bytes)))
+            if start is not None:
+                found.append(FilePart(place + start, min(size, place + start + length)))
+    return found
 
 
 def row_group_parts(path: str, size: int) -> list[FilePart]:

@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -19,8 +19,15 @@ from configs.errors import UsageError
 from configs.loading import parse_settings
 from configs.settings import Settings
 from pipelines import listing, storage
-from pipelines.category_files import find_category_files, first_records, read_category_file
+from pipelines.category_files import (
+    CategoryFile,
+    find_category_files,
+    first_records,
+    read_category_file,
+)
 from pipelines.dumps import DELIMITERS, ENDINGS
+from pipelines.file_parts import FilePart
+from pipelines.labelled_records import table_format
 from pipelines.rejects import MOST_OFTEN, most_frequent
 from pipelines.suggest.category_rules import categories_of, levels_of, name_what_is_above
 from pipelines.suggest.files import (
@@ -32,6 +39,7 @@ from pipelines.suggest.files import (
     shown,
     some_of,
 )
+from pipelines.suggest.further import PLACES, further_pieces, plain_lines, sampled
 from pipelines.suggest.paths import texts_of
 from pipelines.suggest.roles import roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
@@ -42,7 +50,6 @@ from transforms.csv_records import RejectedRow
 from transforms.labels import BETWEEN_LABELS
 
 _TRIED_RECORDS = 2000
-_TRIED_FILES = 8
 _SHOWN = 5
 
 
@@ -162,7 +169,7 @@ def _name(root: str) -> str:
 def _try(root: str, settings: Settings) -> Trial:
     """Read some records as preprocessing will, of files spread over all."""
     trial = Trial()
-    some = spread_over(find_category_files(root, settings)[0], _TRIED_FILES)
+    some = _and_further(spread_over(find_category_files(root, settings)[0], PLACES), settings)
     for file in some:
         share = _TRIED_RECORDS // len(some)
         read = read_category_file(file, settings.source, settings.categories)
@@ -171,6 +178,16 @@ def _try(root: str, settings: Settings) -> Trial:
             trial.categories += batch.column("category").to_pylist()
             trial.rejects += rejects
     return trial
+
+
+def _and_further(files: list[CategoryFile], settings: Settings) -> list[CategoryFile]:
+    """Return the files, and of large ones what stands further on."""
+    source = settings.source
+    forms = {"table": sampled(table_format(source)), "jsonl": plain_lines(source.encoding)}
+    if source.format not in forms:
+        return files
+    places = further_pieces(files, forms[source.format])
+    return [*files, *(replace(file, part=FilePart(piece.begin)) for file, piece in places)]
 
 
 def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict[str, Any]:

@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 
 from configs.errors import UsageError
 from pipelines import listing, storage
+from pipelines.file_parts import WHOLE
 from pipelines.json_documents import document_objects, first_list
 from pipelines.json_lines import is_json_lines, line_objects
 from pipelines.objects import Objects
 from pipelines.suggest.encodings import encoding_of
+from pipelines.suggest.further import PLACES, further_lines, further_pieces, plain_lines
 from pipelines.suggest.table_samples import ROWS, START_BYTES, in_turns, table_sample
 from pipelines.text_files import open_text
 from pipelines.unpacking import is_of_content, open_unpacked
@@ -58,7 +60,7 @@ def sample_of(files: Sequence[listing.FileInfo]) -> Sample:
         raise UsageError(f"--input {files[0].path}: empty, as are all files beside it")
     if _all_parquet(some, starts):
         return Sample({"format": "parquet"}, _parquet_columns(some))
-    encoding = encoding_of(starts)
+    encoding = encoding_of([*starts, *further_lines(some, starts)])
     source = {} if encoding == "utf-8" else {"encoding": encoding}
     if starts[0].lstrip().startswith(b"<?xml"):
         encoding = declared_encoding(some[0].path) or encoding
@@ -108,8 +110,10 @@ def _json_sample(
     files: Sequence[listing.FileInfo], encoding: str, source: dict[str, Any]
 ) -> Sample:
     if is_json_lines(files[0].path, encoding):
-        parts = (line_objects(file.path, encoding=encoding) for file in files)
-        return Sample({"format": "jsonl", **source}, _object_columns(parts))
+        further = further_pieces(files, plain_lines(encoding))
+        pieces = [*((file, WHOLE) for file in files), *further]
+        lines = (line_objects(file.path, encoding=encoding, part=piece) for file, piece in pieces)
+        return Sample({"format": "jsonl", **source}, _object_columns(lines))
     items = _list_path(files[0], encoding)
     where = {"items": items} if items else {}
     parts = (document_objects(file.path, items=items, encoding=encoding) for file in files)
@@ -148,8 +152,11 @@ def _parquet_columns(files: Sequence[listing.FileInfo]) -> dict[str, Values]:
 def _parquet_rows(path: str, count: int) -> list[dict[str, Any]]:
     try:
         with storage.open_input(path) as raw:
-            batches = pq.ParquetFile(raw).iter_batches(count)
-            return next((batch.to_pylist() for batch in batches), [])
+            table = pq.ParquetFile(raw)
+            groups = spread_over(range(table.num_row_groups), PLACES)
+            each = [table.iter_batches(count, row_groups=[group]) for group in groups]
+            firsts = [next(batches, None) for batches in each]
+            return in_turns([found.to_pylist() for found in firsts if found], count)
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         if not is_of_content(error):
             raise

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipelines import listing
+from pipelines.suggest.further import further_pieces, sampled
 from pipelines.suggest.text_form import Layout, has_header, layout_of
+from pipelines.tables import TableFormat
+from pipelines.text_files import open_text
 
 START_BYTES = 1 << 18  # of each file
 ROWS = 2000
@@ -29,13 +32,27 @@ def table_sample(
     if 1 == len(alike) < len(layouts):  # a table among others, which say other things
         found["files"] = next(iter(alike))
     names, header = _header(alike.values())
-    each_file = (each.rows[_before(each, header) :] for each in alike.values())
-    records = [row for row in in_turns(each_file, ROWS) if len(row) == len(names)]
+    groups = [each.rows[_before(each, header) :] for each in alike.values()]
+    groups += _further([file for file in files if file.relative in alike], first, found)
+    records = [row for row in in_turns(groups, ROWS) if len(row) == len(names)]
     columns = zip(*records, strict=True) if records else [[] for _ in names]
     by_name: dict[str, list[Any]] = {}
     for name, values in zip(names, columns, strict=True):
         by_name.setdefault(name, list(values))  # as it is read: the first of a name
     return found | header, by_name
+
+
+def _further(
+    files: Sequence[listing.FileInfo], layout: Layout, source: Mapping[str, Any]
+) -> list[list[list[str]]]:
+    """Return records from further on in large files."""
+    encoding = source.get("encoding", "utf-8")
+    form = TableFormat(layout.delimiter, encoding, quoted=layout.quoted, escape=layout.escape)
+    found = []
+    for file, piece in further_pieces(files, sampled(form)):
+        with open_text(file.path, encoding, piece) as (text, _):
+            found.append(layout.rows_of(text.readlines()[:-1]))
+    return found
 
 
 def _written(layout: Layout) -> dict[str, Any]:

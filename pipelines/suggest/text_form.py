@@ -59,6 +59,10 @@ class Layout:
         hint = bool(self.rows[0]) and bool(_EXCEL_HINT.match(self.rows[0][0]))
         return max(named, default=int(hint and len(self.rows) > 1))
 
+    def rows_of(self, lines: list[str]) -> list[list[str]]:
+        """Return the records of further lines that are written alike."""
+        return _layout(lines, self.delimiter, self.quoted, self.escape).rows
+
 
 def names_columns(row: Sequence[str]) -> bool:
     """Tell whether a record has the names of two columns at least, as many feeds call them."""
@@ -87,15 +91,19 @@ def layout_of(text: str) -> Layout:
 
 def _layouts(lines: list[str], delimiter: str, *, escaped: bool) -> list[Layout]:
     """Return the layouts with a delimiter, the plainest first."""
-    found = []
-    for escape in (None, "\\") if escaped else (None,):
+    escapes = (None, "\\") if escaped else (None,)
+    quoted = [_layout(lines, delimiter, True, escape) for escape in escapes]
+    return [*quoted, _layout(lines, delimiter, False, None)]
+
+
+def _layout(lines: list[str], delimiter: str, quoted: bool, escape: str | None) -> Layout:
+    if quoted:
         records = split_records(
             lines, delimiter=delimiter, final=True, max_chars=_MOST_CHARS, escape=escape
         )
-        found.append(Layout(delimiter, True, records.rows, len(records.bad), escape))
+        return Layout(delimiter, True, records.rows, len(records.bad), escape)
     unquoted = split_unquoted(lines, delimiter=delimiter, max_chars=_MOST_CHARS).rows
-    plain_rows = [[] if row == [""] else row for row in unquoted]
-    return [*found, Layout(delimiter, False, plain_rows)]
+    return Layout(delimiter, False, [[] if row == [""] else row for row in unquoted])
 
 
 def has_header(rows: Sequence[Sequence[str]], firsts: Sequence[Sequence[str]]) -> bool:
