@@ -156,17 +156,20 @@ def category_paths(
     r"""Return the category that each label says: its parts trimmed, the empty ones left out.
 
     `|Books[1]| Music[22]|` gives `Books|Music` with the separator `|` and `\[\d+\]` for nothing.
+    White space inside a part is one space; letters are as Unicode composes them (NFC).
     """
     for find, replacement in rename:
         labels = pc.replace_substring(labels, find, replacement)
     for find, replacement in replace:
         labels = pc.replace_substring_regex(labels, find, replacement)
-    plain = pc.replace_substring(labels, BETWEEN_LABELS, " ").to_pylist()
+    plain = pc.utf8_normalize(pc.replace_substring(labels, BETWEEN_LABELS, " "), "NFC")
     return [
         separator.join(
-            part for piece in label.removeprefix(prefix).split(separator) if (part := piece.strip())
+            part
+            for piece in label.removeprefix(prefix).split(separator)
+            if (part := " ".join(piece.split()))
         )
-        for label in plain
+        for label in plain.to_pylist()
     ]
 
 

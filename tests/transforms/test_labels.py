@@ -66,11 +66,17 @@ def test_lists_of_labels_are_taken_as_they_are() -> None:
         ("en:plant-based_foods", " > "),
         ('"quoted" | piped', ">"),
         ("5", "_"),
-        ("new\nline", "_"),
     ],
 )
 def test_odd_names_stay_as_they_are(name: str, separator: str) -> None:
     assert labels([name], separator=separator) == [[name]]
+
+
+@pytest.mark.parametrize(
+    "written", ["Home  &\u00a0Caf\u00e9", "Home\n& Cafe\u0301 ", "Home & Caf\u00e9"]
+)
+def test_spellings_that_look_alike_are_one_category(written: str) -> None:
+    assert labels([written], separator=">") == [["Home & Caf\u00e9"]]
 
 
 def test_rules_are_applied_in_their_order() -> None:
