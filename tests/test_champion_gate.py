@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from chain import Shop, open_shop
+from chain import Shop, open_shop, write_dump
 
 from configs.settings import Settings
 from pipelines.champion import promote
@@ -66,3 +66,21 @@ def test_a_champion_that_may_have_learned_the_new_test_titles_enters_with_its_ow
         "run (split.key is not the same in tuesday and monday)"
     )
     assert "split.key" in Path(found["report"]).read_text()
+
+
+def test_a_reference_dump_is_labelled_anew_where_its_settings_or_rules_are_others(
+    shop: Shop, tmp_path: Path
+) -> None:
+    dump = write_dump(tmp_path / "reference.csv", [("1", "word1 word2"), ("2", "word3 gold")])
+    reference = f"promotion.reference_dump={dump}"
+    rules = tmp_path / "rules.yaml"
+    said = 'version: "1"\nrules: [{name: gold, label: treasure, title_contains: gold}]\n'
+    rules.write_text(said)
+    for more in ([], ["dump.top_k=2"], [f"dump.rules={rules}"]):
+        assert compare(shop, reference, *more)["changed_labels"]["compared"] == 2
+    rules.write_text(said.replace("}]", ", until: 2020-01-01}]"))
+    for _ in range(2):
+        found = compare(shop, reference, f"dump.rules={rules}")["changed_labels"]
+        assert found["compared"] == 2
+    made = Path(shop.at("tuesday").root, "predictions")
+    assert len([*made.iterdir()]) == 4

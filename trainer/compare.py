@@ -23,7 +23,7 @@ from configs.errors import UsageError
 from configs.schedule import METRIC_NAMES
 from configs.settings import Settings
 from pipelines import listing, storage
-from pipelines.batch_predict import batch_predict
+from pipelines.batch_predict import batch_predict, predict_fingerprint
 from pipelines.champion import Champion, read_reign, require_champion
 from pipelines.dumps import dump_fingerprint, find_dump_files
 from pipelines.made_with import other_parts
@@ -169,7 +169,11 @@ def _changed_labels(
     champion: Champion,
     beam_arguments: Sequence[str],
 ) -> dict[str, Any] | None:
-    """Label the reference dump with both, unless that was done, and count the differences."""
+    """Label the reference dump with both, unless that was done, and count the differences.
+
+    What the labels hang on is in the name: with another `dump.*`, or where a rule has ended, they
+    are made anew.
+    """
     dump = settings.promotion.reference_dump
     if dump is None:
         return None
@@ -179,7 +183,8 @@ def _changed_labels(
         (RunArtifacts(artifacts.prefix, champion.run_id), champion.model),
         (artifacts, model),
     ):
-        dump_id = f"reference-{content[:8]}-{name}"
+        made_by = predict_fingerprint(settings, run, name)
+        dump_id = f"reference-{content[:8]}-{made_by[:8]}-{name}"
         batch_predict(settings, run, dump, dump_id, name, beam_arguments=beam_arguments)
         parts = listing.list_files(run.predictions(dump_id), "part-*.parquet")
         tables.append(pa.concat_tables([_labels(part.path) for part in parts]))
