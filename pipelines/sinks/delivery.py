@@ -20,7 +20,7 @@ from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_name
 from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.overtaken import is_last
 from pipelines.sinks.retry import RateLimit, with_retries
-from pipelines.sinks.writes import Counts, count_refused
+from pipelines.sinks.writes import Counts, count_refused, finish
 
 
 @contextmanager
@@ -55,6 +55,17 @@ def feed(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str
     """Bring every change of a write to all sinks; return what each took, and refused."""
     with opened(settings) as sinks:
         return {sink.name: deliver(ledger, write_id, sink) for sink in sinks}
+
+
+def feed_small(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str, Counts]:
+    """Do so for an undo, or a label that a person has set, which is open until all have it.
+
+    Where that is taken up late, what has changed since is left to its own write.
+    """
+    with opened(settings) as sinks:
+        fed = {sink.name: deliver(ledger, write_id, sink, only_last=True) for sink in sinks}
+    ledger.in_transaction(lambda connection: finish(connection, ledger.tables, write_id))
+    return fed
 
 
 def deliver(ledger: Ledger, write_id: str, sink: Sink, *, only_last: bool = False) -> Counts:
