@@ -11,6 +11,7 @@ from aisle.label_arguments import STORE_HELP, label_commands
 from configs.artifacts import PREFIX_VARIABLE, default_prefix
 
 _CONFIG = "configs/amazon_ads.yaml"
+RUN_BEAM = ("preprocess", "predict", "compare", "run")
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -212,8 +213,8 @@ _COMMANDS: dict[str, tuple[str, str, AddOptions]] = {
         ),
         _predict,
     ),
-    **label_commands(_CONFIG, _stage),
-    **champion_commands(_CONFIG, _stage),
+    **label_commands(_CONFIG, _stage, _where),
+    **champion_commands(_CONFIG, _stage, _where),
     "run": (
         "the chain: preprocess, train, evaluate, and with --dump predict and write-labels",
         (

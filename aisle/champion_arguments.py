@@ -10,18 +10,23 @@ from configs.artifacts import default_prefix
 AddOptions = Callable[[argparse.ArgumentParser], None]
 
 
-def champion_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, str, AddOptions]]:
-    """Return summary, example and options of each; `stage` adds what all stages are told."""
+def champion_commands(
+    config: str, stage: AddOptions, where: AddOptions
+) -> dict[str, tuple[str, str, AddOptions]]:
+    """Return summary, example and options of each.
+
+    `where` adds what all are told; `stage` adds `--force` too, for what can be finished.
+    """
 
     def compare(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--model", action="append", required=True, help="an evaluated export; can be repeated"
         )
-        stage(command)
+        where(command)
 
     def check_dump(command: argparse.ArgumentParser) -> None:
         command.add_argument("--dump", required=True, help="CSV, TSV, JSON, XML or Parquet file")
-        stage(command)
+        where(command)
 
     def plan_backfill(command: argparse.ArgumentParser) -> None:
         command.add_argument("--products", required=True, help="a dump of all products")

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 from aisle import label_commands
+from aisle.arguments import RUN_BEAM
 from aisle.champion_commands import CHAMPION_COMMANDS
 from aisle.label_tables import show_letters, show_plan, show_story
 from aisle.output import showing, write_json
 from aisle.stage_commands import STAGE_COMMANDS, setting_of
 from aisle.tables import show_chain, show_figures, show_suggestion, show_trials, show_verdict
 from configs.artifacts import RunArtifacts
+from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
 
@@ -29,6 +31,7 @@ _PATHS = ("config", "prefix", "input", "dump", "products", "folder", "out", "out
 def run_command(given: argparse.Namespace) -> int:
     """Run the command; show its figures as a table, and as JSON where that was asked for."""
     _check_paths(given)
+    _check_beam(given)
     started = time.perf_counter()
     figures = _COMMANDS[given.command](given)
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
@@ -41,6 +44,14 @@ def _check_paths(given: argparse.Namespace) -> None:
     for name in _PATHS:
         if path := getattr(given, name, None):
             storage.check_scheme(path, f"--{name.replace('_', '-')}")
+
+
+def _check_beam(given: argparse.Namespace) -> None:
+    if given.beam and given.command not in RUN_BEAM:
+        raise UsageError(
+            f"{given.beam[0]} stands behind --, but only {', '.join(RUN_BEAM)} hand that on to "
+            "Beam; write it before --, or leave it out"
+        )
 
 
 def _show(given: argparse.Namespace, figures: Figures) -> None:

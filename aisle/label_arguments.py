@@ -9,23 +9,32 @@ from aisle.champion_arguments import AddOptions
 STORE_HELP = "a database or a sink, by URL (default: store.url)"
 
 
-def label_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, str, AddOptions]]:
-    """Return summary, example and options of each; `stage` adds what all stages are told."""
+def label_commands(
+    config: str, stage: AddOptions, where: AddOptions
+) -> dict[str, tuple[str, str, AddOptions]]:
+    """Return summary, example and options of each.
+
+    `where` adds what all are told; `stage` adds `--force` too, for what can be finished.
+    """
 
     def write_labels(command: argparse.ArgumentParser) -> None:
         command.add_argument("--dump-id", required=True, help="the predictions to write")
-        store(command)
-
-    def store(command: argparse.ArgumentParser) -> None:
         command.add_argument("--store", help=STORE_HELP)
         stage(command)
 
-    def diff(command: argparse.ArgumentParser) -> None:
+    def store(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--store", help=STORE_HELP)
+        where(command)
+
+    def gate(command: argparse.ArgumentParser) -> None:
         command.add_argument("--dump-id", required=True, help="the predictions to look at")
+        store(command)
+
+    def diff(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--output", help="folder of diff.html and diff.json (default: diffs/<id>)"
         )
-        store(command)
+        gate(command)
 
     def labels(command: argparse.ArgumentParser) -> None:
         command.add_argument("--product", required=True, help="the id of a product")
@@ -42,22 +51,22 @@ def label_commands(config: str, stage: AddOptions) -> dict[str, tuple[str, str, 
         command.add_argument("--replay", action="store_true", help="bring them to the sink again")
         store(command)
 
-    where = f"--config {config} --prefix out --run-id monday"
+    options = f"--config {config} --prefix out --run-id monday"
     return {
         "write-labels": (
             "write predictions into the label store",
-            f"aisle write-labels {where} --dump-id 2026-11-21",
+            f"aisle write-labels {options} --dump-id 2026-11-21",
             write_labels,
         ),
         "diff": (
             "show what write-labels would change, as HTML and JSON, and whether the gate lets it",
-            f"aisle diff {where} --dump-id 2026-11-21",
+            f"aisle diff {options} --dump-id 2026-11-21",
             diff,
         ),
         "gate": (
             "end with status 2 where the gate does not let write-labels change what it would",
-            f"aisle gate {where} --dump-id 2026-11-21",
-            diff,
+            f"aisle gate {options} --dump-id 2026-11-21",
+            gate,
         ),
         "labels": (
             "tell the story of a product's label, or set it as a person",

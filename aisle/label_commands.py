@@ -81,9 +81,9 @@ def labels(given: argparse.Namespace, settings: Settings, artifacts: RunArtifact
     with open_it(*place) as ledger:
         if given.label:
             write_id = set_label(ledger, given.product, given.label, given.person)
-            _feed(ledger, write_id)
             if closest is not None:
                 _warn_of_new(given.label, closest, write_id)
+            _feed(ledger, write_id)
         return story_of(ledger, given.product)
 
 
@@ -106,13 +106,15 @@ def _warn_of_new(label: str, closest: list[str], write_id: str) -> None:
 
 def undo(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
     from pipelines.sinks.doors import open_ledger, require_store
-    from pipelines.sinks.story import undo
+    from pipelines.sinks.story import open_undos, undo
 
     url, store = _place(given, settings, artifacts)
     require_store(url)
     with open_ledger(url, store) as ledger:
         figures = undo(ledger, given.write)
-        return figures | _feed(ledger, figures["write_id"])
+        for begun in open_undos(ledger, given.write):
+            figures |= _feed(ledger, begun)
+        return figures
 
 
 def dead_letters(given: argparse.Namespace, settings: Settings, artifacts: RunArtifacts) -> Figures:
@@ -132,9 +134,9 @@ def dead_letters(given: argparse.Namespace, settings: Settings, artifacts: RunAr
 
 def _feed(ledger: Any, write_id: str) -> Figures:
     """Bring the changes of a small write to the sinks."""
-    from pipelines.sinks.delivery import feed
+    from pipelines.sinks.delivery import feed_small
 
-    delivered = feed(ledger, ledger.settings.all_sinks, write_id)
+    delivered = feed_small(ledger, ledger.settings.all_sinks, write_id)
     return {"sinks": delivered} if delivered else {}
 
 

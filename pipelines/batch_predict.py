@@ -101,14 +101,21 @@ def batch_predict(
         folders={"predictions": artifacts.predictions(dump_id)},
         work=f"{artifacts.work}/{dump_id}",
         input_fingerprint=dump_fingerprint(files),
-        config_fingerprint=fingerprint(
-            settings.dump.model_dump(mode="json", exclude={"reuse_scores"}),
-            vars(provenance),
-            *([rules] if rules else []),
-        ),
+        config_fingerprint=_fingerprint(settings.dump, provenance, rules),
         force=force,
         renamed_by="--dump-id",
     )
+
+
+def predict_fingerprint(settings: Settings, artifacts: RunArtifacts, model: str) -> str:
+    """Fingerprint what the labels of a dump hang on beside it: settings, export, rules of today."""
+    _, provenance, _, rules = _model(settings, artifacts, model)
+    return _fingerprint(settings.dump, provenance, rules)
+
+
+def _fingerprint(settings: DumpSettings, provenance: Provenance, rules: RuleBook | None) -> str:
+    of_dump = settings.model_dump(mode="json", exclude={"reuse_scores"})
+    return fingerprint(of_dump, vars(provenance), *([rules] if rules else []))
 
 
 def plan_predict(

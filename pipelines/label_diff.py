@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections import Counter, defaultdict
 from typing import Any
@@ -24,6 +25,8 @@ BINS = 10
 EXAMPLES = 3
 SHOWN_MOVES = 200
 _ROWS = 50_000
+_Move = tuple[str, str | None, str]  # verdict, old and new label
+_Example = tuple[float, str]  # probability, id
 
 
 def diff_labels(
@@ -39,7 +42,7 @@ def diff_labels(
     manifest = require_manifest(predictions, "predict")
     parts = checked_parts(predictions, manifest)
     counts: Counter[tuple[str, str | None, str, int]] = Counter()
-    examples: dict[tuple[str, str | None, str], list[str]] = defaultdict(list)
+    examples: dict[_Move, list[_Example]] = defaultdict(list)
     url = parse_url(store_url)
     with read_ledger_or_none(url, settings) as ledger, ledger.rolled_back() as connection:
         for batch in batches(parts, _ROWS):
@@ -47,8 +50,10 @@ def diff_labels(
                 ledger.judge(connection, origin, part)
                 for row in connection.execute(_summary(ledger)):
                     counts[row.verdict, row.old_label, row.label, row.bin] += row.products
-                    ids = examples[row.verdict, row.old_label, row.label]
-                    ids += dict.fromkeys((row.first, row.last))
+                for row in connection.execute(_least_probable(ledger)):
+                    of_move = examples[row.verdict, row.old_label, row.label]
+                    of_move.append((row.probability, row.product_id))
+                    of_move[:] = heapq.nsmallest(EXAMPLES, of_move)
         found = _shaped(counts, examples)
         return {"dump_id": dump_id, "store": shown(url)} | found | _gate(found, settings)
 
@@ -60,15 +65,24 @@ def _summary(ledger: Ledger) -> sa.Select[Any]:
     tenth = sa.case(*bins, else_=BINS - 1).label("bin")
     keys = (rows.verdict, rows.old_label, rows.label, tenth)
     count = sa.func.count().label("products")
-    ids = (sa.func.min(rows.product_id).label("first"), sa.func.max(rows.product_id).label("last"))
     numbers: list[Any] = [sa.literal_column(str(n)) for n in range(1, len(keys) + 1)]
-    return sa.select(*keys, count, *ids).group_by(*numbers).order_by(*numbers)
+    return sa.select(*keys, count).group_by(*numbers).order_by(*numbers)
 
 
-def _shaped(counts: Counter[Any], examples: dict[Any, list[str]]) -> dict[str, Any]:
+def _least_probable(ledger: Ledger) -> sa.Select[Any]:
+    """Take of what was judged the examples of each move."""
+    rows = ledger.tables.judged.c
+    move = (rows.verdict, rows.old_label, rows.label)
+    order = (rows.probability, rows.product_id)
+    place = sa.func.row_number().over(partition_by=move, order_by=order).label("nth")
+    ranked = sa.select(*move, *order, place).where(rows.verdict != "unchanged").subquery()
+    return sa.select(ranked).where(ranked.c.nth <= EXAMPLES)
+
+
+def _shaped(counts: Counter[Any], examples: dict[_Move, list[_Example]]) -> dict[str, Any]:
     verdicts = dict.fromkeys(VERDICTS, 0)
     bins = {verdict: [0] * BINS for verdict in VERDICTS}
-    moves: Counter[tuple[str, str | None, str]] = Counter()
+    moves: Counter[_Move] = Counter()
     for (verdict, old, new, tenth), count in counts.items():
         verdicts[verdict] += count
         bins[verdict][tenth] += count
@@ -76,7 +90,13 @@ def _shaped(counts: Counter[Any], examples: dict[Any, list[str]]) -> dict[str, A
             moves[verdict, old, new] += count
     ranked = sorted(moves.items(), key=lambda item: (-item[1], str(item[0])))
     told = [
-        {"verdict": v, "old": o, "new": n, "count": c, "examples": examples[v, o, n][:EXAMPLES]}
+        {
+            "verdict": v,
+            "old": o,
+            "new": n,
+            "count": c,
+            "examples": [e for _, e in examples[v, o, n]],
+        }
         for (v, o, n), c in ranked
     ]
     moved = sum(n for (what, old, new), n in moves.items() if what == "changed" and old != new)

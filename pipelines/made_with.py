@@ -1,4 +1,7 @@
-"""What the settings said when a run's examples were made; later stages refuse other ones."""
+"""What the settings said when a run's examples were made; later stages refuse other ones.
+
+The gate asks it whether two runs put a title into the same part.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from configs.errors import UsageError
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.run_files import read_document
+from pipelines.stage import read_manifest
 
 MADE_WITH = "made_with.json"
 # What the examples and the labels in them mean. Of the vocabulary's size and of further columns
@@ -21,6 +25,9 @@ _MEANING: Any = {
     "objectives": {"exclusive": True},
     "features": {"tokens": {"length", "strip", "separate"}, "ngrams": True},
 }
+# What says in which part a title is: its cleaned text is hashed. That a later stage is told another
+# split is no matter, as it reads the parts as they are.
+_PARTING = ("split", "text")
 # Of these a key that is new does not matter; below them keys are data, as names of levels are.
 _SECTIONS = {
     "text",
@@ -34,8 +41,9 @@ _SECTIONS = {
 
 
 def write_made_with(settings: Settings, folder: str) -> None:
-    """Write the settings that give the examples their meaning to a `stats` folder."""
-    text = json.dumps(_meaning(settings), indent=2, ensure_ascii=False) + "\n"
+    """Write the settings that give the examples their meaning, and part, to a `stats` folder."""
+    kept = settings.model_dump(mode="json", include={**_MEANING, **dict.fromkeys(_PARTING, True)})
+    text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
     storage.write_bytes(f"{folder}/{MADE_WITH}", text.encode())
 
 
@@ -45,11 +53,7 @@ def check_made_with(settings: Settings, artifacts: RunArtifacts) -> None:
     Cleaning by other rules than the examples', or another level, would train without a word of
     complaint. Examples made before settings were kept beside them pass.
     """
-    path = f"{artifacts.stats}/{MADE_WITH}"
-    if not storage.exists(path):
-        return
-    made = read_document(path, "preprocess")
-    for key, before, now in _differences(made, _meaning(settings)):
+    for key, before, now in _differences(_made_with(artifacts), _meaning(settings)):
         raise UsageError(
             f"{key} is {_shown(now)}, but the examples in {artifacts.tfrecords} were made with "
             f"{_shown(before)}; set it back, or run `aisle preprocess` again under another --run-id"
@@ -58,10 +62,40 @@ def check_made_with(settings: Settings, artifacts: RunArtifacts) -> None:
 
 def made_character_sizes(artifacts: RunArtifacts) -> list[int]:
     """Return the sizes of the n-grams of characters that a run's examples have."""
-    path = f"{artifacts.stats}/{MADE_WITH}"
-    made = read_document(path, "preprocess") if storage.exists(path) else {}
-    found: list[int] = made.get("features", {}).get("ngrams", {}).get("character_sizes") or []
+    features = _made_with(artifacts).get("features", {})
+    found: list[int] = features.get("ngrams", {}).get("character_sizes") or []
     return found
+
+
+def other_parts(run: RunArtifacts, other: RunArtifacts) -> str:
+    """Say why a title may be in another part of one run than of the other; nothing if it is not.
+
+    The parts are the same where `split` and `text` are. A run that was made before both were kept
+    is known to have the same where the manifests tell of one config; else it may have others.
+    """
+    made, made_there = _made_with(run), _made_with(other)
+    for section in _PARTING:
+        here, there = made.get(section), made_there.get(section)
+        if here is None or there is None:
+            unknown = other if there is None else run
+            return "" if _one_config(run, other) else f"{section} of {unknown.run_id} is not known"
+        for key in sorted(here.keys() | there.keys()):
+            if here.get(key) != there.get(key):
+                return f"{section}.{key} is not the same in {run.run_id} and {other.run_id}"
+    return ""
+
+
+def _one_config(run: RunArtifacts, other: RunArtifacts) -> bool:
+    """Tell whether both runs were preprocessed with all settings the same."""
+    manifests = [read_manifest(of.tfrecords) for of in (run, other)]
+    configs = [manifest.config_fingerprint for manifest in manifests if manifest is not None]
+    return len(configs) == 2 and configs[0] == configs[1]
+
+
+def _made_with(artifacts: RunArtifacts) -> dict[str, Any]:
+    """Return what was kept beside the examples; of runs from before that, nothing."""
+    path = f"{artifacts.stats}/{MADE_WITH}"
+    return read_document(path, "preprocess") if storage.exists(path) else {}
 
 
 def _meaning(settings: Settings) -> dict[str, Any]:

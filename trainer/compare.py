@@ -1,7 +1,8 @@
 """The compare stage: the best new model beside the champion, on the same titles; a verdict.
 
 The champion reads the test titles of the new run as raw text, so that both answer the same
-questions. A title's part follows from its text alone (`split.key`): the champion learned none.
+questions. A title's part follows from its cleaned text and `split`: where both runs have these the
+same, the champion learned none of them. Where not, each enters with the figures of its own run.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from configs.errors import UsageError
 from configs.schedule import METRIC_NAMES
 from configs.settings import Settings
 from pipelines import listing, storage
-from pipelines.batch_predict import batch_predict
+from pipelines.batch_predict import batch_predict, predict_fingerprint
 from pipelines.champion import Champion, read_reign, require_champion
 from pipelines.dumps import dump_fingerprint, find_dump_files
+from pipelines.made_with import other_parts
 from pipelines.predict_parts import load_classifier
 from pipelines.promotion import changed_labels, objections
 from pipelines.run_files import read_description, read_metrics
@@ -109,7 +111,7 @@ def _check_metric(measured: Mapping[str, Mapping[str, Any]], metric: str) -> Non
 def _champion_metrics(
     settings: Settings, artifacts: RunArtifacts, model: str, champion: Champion
 ) -> _Basis:
-    """Measure the champion; as it was evaluated, where it needs more than titles."""
+    """Measure the champion; as it was evaluated, where it needs more than titles, or knows them."""
     of_champion = RunArtifacts(artifacts.prefix, champion.run_id)
     theirs = read_description(of_champion.exports(champion.model), "level")
     ours = read_description(artifacts.exports(model), "level")
@@ -120,10 +122,13 @@ def _champion_metrics(
                 f"the {what} of {champion.run_id}/{champion.model} is {old!r}, that of the new "
                 f"model {new!r}: they cannot be compared; promote by hand with `aisle promote`"
             )
-    own = objective != "exclusive" or theirs.get("columns")  # not to be scored on titles alone
-    if of_champion.run_id == artifacts.run_id or own:
-        titles = SAME_TITLES if of_champion.run_id == artifacts.run_id else OWN_TITLES
-        return _Basis(_metrics(of_champion, champion.model), titles)
+    if of_champion.run_id == artifacts.run_id:
+        return _Basis(_metrics(of_champion, champion.model), SAME_TITLES)
+    if objective != "exclusive" or theirs.get("columns"):  # not to be scored on titles alone
+        return _Basis(_metrics(of_champion, champion.model), OWN_TITLES)
+    if why := other_parts(artifacts, of_champion):
+        told = f"{OWN_TITLES}, as the champion may have learned those of the new run ({why})"
+        return _Basis(_metrics(of_champion, champion.model), told)
     reader = LabelReader(read_taxonomy(artifacts.stats), level, settings.objectives.exclusive.level)
     model_path = f"{of_champion.exports(champion.model)}/{SAVED_MODEL}"
     metrics = _scored(model_path, artifacts, reader, settings)
@@ -164,7 +169,11 @@ def _changed_labels(
     champion: Champion,
     beam_arguments: Sequence[str],
 ) -> dict[str, Any] | None:
-    """Label the reference dump with both, unless that was done, and count the differences."""
+    """Label the reference dump with both, unless that was done, and count the differences.
+
+    What the labels hang on is in the name: with another `dump.*`, or where a rule has ended, they
+    are made anew.
+    """
     dump = settings.promotion.reference_dump
     if dump is None:
         return None
@@ -174,7 +183,8 @@ def _changed_labels(
         (RunArtifacts(artifacts.prefix, champion.run_id), champion.model),
         (artifacts, model),
     ):
-        dump_id = f"reference-{content[:8]}-{name}"
+        made_by = predict_fingerprint(settings, run, name)
+        dump_id = f"reference-{content[:8]}-{made_by[:8]}-{name}"
         batch_predict(settings, run, dump, dump_id, name, beam_arguments=beam_arguments)
         parts = listing.list_files(run.predictions(dump_id), "part-*.parquet")
         tables.append(pa.concat_tables([_labels(part.path) for part in parts]))

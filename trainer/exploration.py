@@ -11,6 +11,7 @@ import numpy as np
 from configs.artifacts import SPLITS, RunArtifacts
 from configs.settings import Settings
 from pipelines import storage
+from pipelines.made_with import check_made_with
 from pipelines.progress import counting
 from pipelines.stage import require_manifest
 from pipelines.statistics import read_figures, read_label_counts, read_table, read_taxonomy
@@ -28,9 +29,10 @@ def explore(settings: Settings, artifacts: RunArtifacts, folder: str, rows: int)
     """Write `exploration.html` and `exploration.json` to a folder; return what a table shows.
 
     rows: how many titles of the train part are read for samples and words by category. Raises
-    `UsageError` where preprocessing is not finished.
+    `UsageError` where preprocessing is not finished, or was done with other settings.
     """
     require_manifest(artifacts.tfrecords, "preprocess")
+    check_made_with(settings, artifacts)
     storage.make_folder(folder, "--out")
     found = describe(settings, artifacts, rows)
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"

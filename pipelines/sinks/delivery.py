@@ -18,8 +18,9 @@ from configs.errors import PassingFault
 from configs.stores import AnySink, FileSettings, IndexSettings, QueueSettings
 from pipelines.sinks.changes import Change, Refused, Sink, change_of, check_names
 from pipelines.sinks.ledger import Ledger
+from pipelines.sinks.overtaken import is_last
 from pipelines.sinks.retry import RateLimit, with_retries
-from pipelines.sinks.writes import Counts, count_refused
+from pipelines.sinks.writes import Counts, count_refused, finish
 
 
 @contextmanager
@@ -56,12 +57,27 @@ def feed(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str
         return {sink.name: deliver(ledger, write_id, sink) for sink in sinks}
 
 
-def deliver(ledger: Ledger, write_id: str, sink: Sink) -> Counts:
-    """Bring every change of a write to a sink; return how many it took, and refused."""
+def feed_small(ledger: Ledger, settings: Sequence[AnySink], write_id: str) -> dict[str, Counts]:
+    """Do so for an undo, or a label that a person has set, which is open until all have it.
+
+    Where that is taken up late, what has changed since is left to its own write.
+    """
+    with opened(settings) as sinks:
+        fed = {sink.name: deliver(ledger, write_id, sink, only_last=True) for sink in sinks}
+    ledger.in_transaction(lambda connection: finish(connection, ledger.tables, write_id))
+    return fed
+
+
+def deliver(ledger: Ledger, write_id: str, sink: Sink, *, only_last: bool = False) -> Counts:
+    """Bring every change of a write to a sink; return how many it took, and refused.
+
+    With `only_last` without those whose product has changed since: the sink may have that already.
+    """
     limit = RateLimit(sink.settings.rows_per_second)
     for chunk, first, last in _waiting(ledger, write_id, sink.name):
         delivered, refused = 0, []
-        for number, changes in enumerate(_pages(ledger, write_id, first, last, sink)):
+        pages = _pages(ledger, write_id, first, last, sink.settings.batch_rows, only_last)
+        for number, changes in enumerate(pages):
             no = send(sink, changes, f"{write_id}-{chunk:05d}-{number:03d}", limit)
             delivered += len(changes) - len(no)
             refused += no
@@ -92,16 +108,14 @@ def _waiting(ledger: Ledger, write_id: str, sink: str) -> list[tuple[int, int, i
 
 
 def _pages(
-    ledger: Ledger, write_id: str, first: int, last: int, sink: Sink
+    ledger: Ledger, write_id: str, first: int, last: int, rows: int, only_last: bool
 ) -> Iterator[list[Change]]:
     history = ledger.tables.history
+    wanted = [history.c.write_id == write_id, history.c.id <= last]
+    wanted += [is_last(history)] if only_last else []
     while True:
-        query = (
-            sa.select(history)
-            .where(history.c.write_id == write_id, history.c.id > first, history.c.id <= last)
-            .order_by(history.c.id)
-            .limit(sink.settings.batch_rows)
-        )
+        query = sa.select(history).where(*wanted, history.c.id > first)
+        query = query.order_by(history.c.id).limit(rows)
         found = ledger.in_transaction(functools.partial(_read, query))
         if not found:
             return

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from pipelines.sinks.schema import VERDICTS, Tables, tables_of
 from pipelines.sinks.writes import STORE, Counts, Write, begin, counts_of, finish, left_open
 
 T = TypeVar("T")
+Fate = Literal["replayed", "overtaken", "left"]  # of a dead letter; left: as it was
 BATCH_ROWS = {"postgresql": 50_000}
 OTHER_BATCH_ROWS = 5000
 _REFUSALS = ("22", "23", "54")  # PostgreSQL: bad data, a constraint, a limit
@@ -103,7 +104,6 @@ class Ledger:
         return self.retried(lambda: self._put(write, chunk, batch))
 
     def _put(self, write: Write, chunk: int, batch: pa.RecordBatch) -> Counts:
-        chunks = self.tables.chunks
         with self.transaction() as connection:
             if done := self._done(connection, write, chunk):
                 return done
@@ -112,31 +112,44 @@ class Ledger:
             for origin, part in by_origin(batch):
                 for name, count in self._merge(connection, write, chunk, origin, part).items():
                     counts[name] += count
-            row = {"write_id": write.write_id, "chunk": chunk, **counts, "first_change": before}
-            row["last_change"] = self._last_change(connection)
-            connection.execute(chunks.insert(), row)
+            self._note(connection, write, chunk, counts, before)
         return counts
 
-    def put_again(self, write: Write, chunk: int, batch: pa.RecordBatch) -> bool:
-        """Write a row that was refused before; return whether it is refused again.
+    def put_again(
+        self,
+        write: Write,
+        chunk: int,
+        batch: pa.RecordBatch,
+        overtaken: Callable[[sa.Connection], bool],
+    ) -> Fate:
+        """Write a row that was refused before as a chunk of its own, unless it is `overtaken`.
 
-        Refused again, nothing is stored: it is a dead letter already.
+        Such a row changes nothing, and counts as that. Refused again, nothing is stored: it is a
+        dead letter already.
         """
-        chunks = self.tables.chunks
         with self.transaction() as connection, connection.begin_nested() as attempt:
             if self.has(connection, write, chunk):
-                return False  # killed before its letter was marked
+                return "replayed"  # killed before its letter was marked
             before = self._last_change(connection)
+            if overtaken(connection):
+                self._note(connection, write, chunk, {"unchanged": 1}, before)
+                return "overtaken"
             (origin, part), *_ = by_origin(batch)
-            counts = dict.fromkeys((*VERDICTS, "refused"), 0)
-            counts |= self._merge(connection, write, chunk, origin, part)
-            if counts["refused"]:
+            counts = self._merge(connection, write, chunk, origin, part)
+            if counts.get("refused"):
                 attempt.rollback()
-                return True
-            row = {"write_id": write.write_id, "chunk": chunk, **counts, "first_change": before}
-            row["last_change"] = self._last_change(connection)
-            connection.execute(chunks.insert(), row)
-        return False
+                return "left"
+            self._note(connection, write, chunk, counts, before)
+        return "replayed"
+
+    def _note(
+        self, connection: sa.Connection, write: Write, chunk: int, counts: Counts, before: int
+    ) -> None:
+        """Note that a chunk is there, what became of its rows, and where its changes lie."""
+        row = {"write_id": write.write_id, "chunk": chunk, "first_change": before}
+        row |= dict.fromkeys((*VERDICTS, "refused"), 0) | counts
+        row["last_change"] = self._last_change(connection)
+        connection.execute(self.tables.chunks.insert(), row)
 
     def _last_change(self, connection: sa.Connection) -> int:
         history = self.tables.history
@@ -271,7 +284,8 @@ def _is_refusal(error: DBAPIError) -> bool:
 
 def _payload(batch: pa.RecordBatch, write: Write) -> str:
     """Return a row of predictions as JSON, all in ASCII: a NUL is one reason to be refused."""
-    return json.dumps(batch.to_pylist()[0] | {"dump_id": write.dump_id})
+    of_write = {"dump_id": write.dump_id, "taxonomy_version": write.taxonomy_version}
+    return json.dumps(batch.to_pylist()[0] | of_write)
 
 
 def _now() -> datetime:

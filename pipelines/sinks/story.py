@@ -14,7 +14,7 @@ from pipelines.sinks import merge
 from pipelines.sinks.ledger import Ledger
 from pipelines.sinks.rows import PERSON
 from pipelines.sinks.schema import ORIGIN, STATE, STATED, VERDICTS
-from pipelines.sinks.writes import Counts, require_write
+from pipelines.sinks.writes import OPEN, Counts, counts_of, require_write
 
 _UNDO = "undo"
 
@@ -47,7 +47,11 @@ def story_of(ledger: Ledger, product_id: str) -> dict[str, Any]:
 
 
 def set_label(ledger: Ledger, product_id: str, label: str, person: str) -> str:
-    """Store a label that a person has set; return the id of the write. No model overwrites it."""
+    """Store a label that a person has set; return the id of the write. No model overwrites it.
+
+    The write is open until the sinks have it (`delivery.feed_small`): set again before, it is the
+    same write.
+    """
     write_id, at = uuid.uuid4().hex[:16], datetime.now(UTC)
     labels, history = ledger.tables.labels, ledger.tables.history
     state: dict[str, Any] = dict.fromkeys(STATE, "")
@@ -58,12 +62,12 @@ def set_label(ledger: Ledger, product_id: str, label: str, person: str) -> str:
     names = [sa.literal(value, sa.Text) for value in (product_id, label)]
     one, when = sa.literal(1.0, sa.Double), sa.literal(at, labels.c.updated_at.type)
     with ledger.transaction() as connection:
-        old = connection.execute(
-            sa.select(labels.c.label, labels.c.probability).where(labels.c.product_id == product_id)
-        ).first()
+        old = connection.execute(sa.select(labels).where(labels.c.product_id == product_id)).first()
+        if old and _is_begun(ledger, connection, old, label, person):
+            return str(old.label_write_id)
         before = _last_change(connection, history)
-        was = [sa.literal(old[0] if old else None, sa.Text)]
-        was.append(sa.literal(old[1] if old else None, sa.Double))
+        was = [sa.literal(old.label if old else None, sa.Text)]
+        was.append(sa.literal(old.probability if old else None, sa.Double))
         story = sa.select(names[0], was[0], names[1], was[1], one, *typed, sa.literal(write_id))
         columns = ["product_id", "old_label", "new_label", "old_probability", "new_probability"]
         columns += [*STATE, "write_id", "changed_at"]
@@ -74,28 +78,68 @@ def set_label(ledger: Ledger, product_id: str, label: str, person: str) -> str:
     return write_id
 
 
+def _is_begun(
+    ledger: Ledger, connection: sa.Connection, old: sa.Row[Any], label: str, person: str
+) -> bool:
+    """Tell whether a person has set this very label, and the sinks do not have it yet."""
+    writes = ledger.tables.writes.c
+    state = sa.select(writes.state).where(writes.write_id == old.label_write_id)
+    same = (old.source, old.label, old.model) == (PERSON, label, person)
+    return same and connection.execute(state).scalar() == OPEN
+
+
 def undo(ledger: Ledger, write_id: str) -> dict[str, Any]:
     """Put back what a write changed, where nothing newer came since; one transaction.
 
     What it had inserted is taken away, what it had changed is again as it was before, the write
     that it had come from included. Returns how many labels were put back, removed, and left alone
-    as something newer has come.
+    as something newer has come; of the undo before, where the sinks do not have that yet
+    (`open_undos`) and no label is the write's any more.
     """
     with ledger.transaction() as connection:
         _check_undoable(ledger, connection, write_id)
-        history = ledger.tables.history
-        undo_id, at = uuid.uuid4().hex[:16], datetime.now(UTC)
-        before = _last_change(connection, history)
-        changed = connection.execute(
-            sa.select(sa.func.count()).where(history.c.write_id == write_id)
-        ).scalar_one()
-        _note_history(ledger, connection, write_id, undo_id, at)
-        counts = _restore(ledger, connection, undo_id)
-        writes = ledger.tables.writes
-        done = writes.update().where(writes.c.write_id == write_id).values(state="undone")
-        connection.execute(done)
-        _note(ledger, connection, undo_id, _UNDO, write_id, counts, before)
-    back, removed = counts["changed"], counts["inserted"]
+        labels = ledger.tables.labels.c
+        mine = sa.select(labels.product_id).where(labels.label_write_id == write_id).limit(1)
+        begun = _open_undos(ledger, connection, write_id)
+        if not begun or connection.execute(mine).first() is not None:
+            begun.append(_undo(ledger, connection, write_id))
+        return _told(ledger, connection, write_id, begun[-1])
+
+
+def open_undos(ledger: Ledger, write_id: str) -> list[str]:
+    """Return the undos of a write that the sinks do not have yet, in their order."""
+    return ledger.in_transaction(lambda connection: _open_undos(ledger, connection, write_id))
+
+
+def _open_undos(ledger: Ledger, connection: sa.Connection, write_id: str) -> list[str]:
+    writes = ledger.tables.writes.c
+    query = sa.select(writes.write_id).where(
+        writes.source == _UNDO,
+        writes.state == OPEN,
+        writes.work.startswith(f"{_UNDO}:{write_id}:", autoescape=True),
+    )
+    return list(connection.execute(query.order_by(writes.started_at)).scalars())
+
+
+def _undo(ledger: Ledger, connection: sa.Connection, write_id: str) -> str:
+    undo_id, at = uuid.uuid4().hex[:16], datetime.now(UTC)
+    before = _last_change(connection, ledger.tables.history)
+    _note_history(ledger, connection, write_id, undo_id, at)
+    counts = _restore(ledger, connection, undo_id)
+    writes = ledger.tables.writes
+    done = writes.update().where(writes.c.write_id == write_id).values(state="undone")
+    connection.execute(done)
+    _note(ledger, connection, undo_id, _UNDO, write_id, counts, before)
+    return undo_id
+
+
+def _told(ledger: Ledger, connection: sa.Connection, write_id: str, undo_id: str) -> dict[str, Any]:
+    """Return what an undo did."""
+    history = ledger.tables.history.c
+    count = sa.select(sa.func.count()).where(history.write_id == write_id)
+    changed = int(connection.execute(count).scalar_one())
+    done = counts_of(connection, ledger.tables, undo_id)
+    back, removed = done["changed"], done["inserted"]
     newer = changed - back - removed
     said = {"write_id": undo_id, "undone": write_id, "store": ledger.url}
     return {"put_back": back, "removed": removed, "left_as_newer": newer, **said}
@@ -178,10 +222,9 @@ def _note(
     before: int,
 ) -> None:
     """Note a write of one chunk, whose changes the sinks get as those of any other."""
-    now = datetime.now(UTC)
     row = {"write_id": write_id, "work": f"{source}:{work}:{write_id}", "dump_id": ""}
-    row |= {"source": source, "state": "finished", "attempt": 1, "batch_rows": 1}  # type: ignore[dict-item]
-    connection.execute(ledger.tables.writes.insert(), row | {"started_at": now, "finished_at": now})
+    row |= {"source": source, "state": OPEN, "attempt": 1, "batch_rows": 1}  # type: ignore[dict-item]
+    connection.execute(ledger.tables.writes.insert(), row | {"started_at": datetime.now(UTC)})
     chunk = dict.fromkeys((*VERDICTS, "refused"), 0) | counts
     after = _last_change(connection, ledger.tables.history)
     span = {"write_id": write_id, "chunk": 0, "first_change": before, "last_change": after}

@@ -12,6 +12,7 @@ from configs.errors import UsageError
 from pipelines.sinks.schema import VERDICTS, Tables
 
 Counts = dict[str, int]
+OPEN = "open"  # of a write that is not whole, or that a sink does not have yet
 STORE = "store"  # the name under which the store's own dead letters stand
 
 
@@ -44,7 +45,7 @@ def begin(
         return replace(wanted, write_id=latest.write_id, batch_rows=cut, finished=finished)
     attempt = latest.attempt + 1 if latest else 1
     write = replace(wanted, write_id=_write_id(work, attempt))
-    texts = {"work": work, "dump_id": write.dump_id, "source": source, "state": "open"}
+    texts = {"work": work, "dump_id": write.dump_id, "source": source, "state": OPEN}
     numbers = {"attempt": attempt, "batch_rows": write.batch_rows}
     named = {"write_id": write.write_id, "started_at": datetime.now(UTC)}
     connection.execute(writes.insert(), {**named, **texts, **numbers})
@@ -53,7 +54,7 @@ def begin(
 
 def _holds(connection: sa.Connection, tables: Tables, write: sa.Row, again: bool) -> bool:
     """Tell whether a write is done, or is to be taken up."""
-    if write.state == "open" or (write.state == "finished" and not again):
+    if write.state == OPEN or (write.state == "finished" and not again):
         return not _is_overtaken(connection, tables, write.write_id)
     return False
 
@@ -79,7 +80,7 @@ def left_open(connection: sa.Connection, tables: Tables, write: Write) -> list[s
     writes = tables.writes.c
     query = sa.select(writes.write_id).where(
         writes.dump_id == write.dump_id,
-        writes.state == "open",
+        writes.state == OPEN,
         writes.write_id != write.write_id,
     )
     found = connection.execute(query.order_by(writes.started_at, writes.attempt))

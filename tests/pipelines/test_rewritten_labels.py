@@ -217,7 +217,7 @@ def test_what_was_replayed_is_refused_no_more(tmp_path: Path, store: Path) -> No
     settings = StoreSettings.model_validate({"sinks": sinks})
     with open_ledger(parse_url(url), settings) as ledger, opened(settings.all_sinks) as open_sinks:
         assert len(dead_letters(ledger)) == 1
-        assert replay(ledger, open_sinks) == {"replayed": 1, "left": 0}
+        assert replay(ledger, open_sinks) == {"replayed": 1, "overtaken": 0, "left": 0}
     assert len(sent(tmp_path / "out")) == 4
     figures = write(folder, url, "tuesday", sinks=sinks)
     assert (figures["predictions"], figures["refused"], figures["unchanged"]) == (4, 0, 4)

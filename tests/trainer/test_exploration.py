@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chain import one_line
+from tiny_shop import OpenShop
 
 from trainer.exploration import SAMPLES, Sample, five_numbers
 from trainer.exploration_page import render_exploration
@@ -46,6 +48,13 @@ def test_a_category_that_lacks_the_level_is_left_out() -> None:
         "y": ["in both a and b"],
         "z": ["in both a and b"],
     }
+
+
+def test_a_run_of_another_level_is_one_line(preprocessed_shop: OpenShop) -> None:
+    """What is shown, and which titles two classes share, was counted at the run's own level."""
+    shop = preprocessed_shop("another-level")
+    said = shop("explore", sets=["objectives.exclusive.level=sub"])
+    one_line(said, 'objectives.exclusive.level is "sub"', 'were made with "main"')
 
 
 def test_the_numbers_of_a_box_are_percentiles() -> None:
