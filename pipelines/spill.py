@@ -43,10 +43,6 @@ class Spill:
         begin, length = _PLACE.unpack_from(reference)
         return self._held[begin] if length == _IN_LIST else self._read(begin, length)
 
-    @property
-    def bytes_on_disk(self) -> int:
-        return self._end
-
     def close(self) -> None:
         self._held.clear()
         self._file.close()

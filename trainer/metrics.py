@@ -94,20 +94,6 @@ def calibration(confidence: Floats, correct: Flags, bins: int) -> dict[str, Any]
     return {"expected_calibration_error": error, "calibration_bins": rows}
 
 
-def majority_accuracy(labels: ArrayLike, train_counts: ArrayLike) -> float:
-    """Return the share of `labels` that always answering the largest training class gets right.
-
-    labels: int (n,); train_counts: int (classes,), training examples of each class. Of classes
-    of one size the first is taken.
-    """
-    truth, counts = np.asarray(labels), np.asarray(train_counts)
-    if not truth.size:
-        raise ValueError("labels: expected at least one example, got none")
-    if not counts.size or not counts.any():
-        raise ValueError("train_counts: expected at least one training example, got none")
-    return float((truth == counts.argmax()).mean())
-
-
 def _checked(
     labels: ArrayLike, top_labels: ArrayLike, top: ArrayLike, names: Sequence[str], top_k: int
 ) -> tuple[Ints, Ints, Floats]:

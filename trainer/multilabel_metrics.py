@@ -6,37 +6,16 @@ block, and keeps sums that grow with the classes alone. Definitions are those of
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from trainer.metrics import Floats, Ints, class_scores, mean_f1, per_class_rows
 from trainer.score_histogram import ScoreHistogram
 
 SMALLEST = float(np.finfo(np.float32).eps)  # as scikit-learn clips probabilities before a log
-
-
-def multilabel_metrics(
-    truth: Sequence[Iterable[int]],
-    scores: ArrayLike,
-    names: Sequence[str],
-    *,
-    thresholds: Sequence[float] = (0.5,),
-    ks: Sequence[int] = (1, 3, 5),
-) -> dict[str, Any]:
-    """Measure scores [n, classes] against the labels of each example, in one call.
-
-    See `MultilabelTally.figures` for what comes out, and its errors.
-    """
-    lists = [list(labels) for labels in truth]
-    tally = MultilabelTally(len(names), thresholds=thresholds, ks=ks)
-    lengths = np.array([len(labels) for labels in lists], np.int64)
-    labels = np.fromiter(itertools.chain.from_iterable(lists), np.int64)
-    tally.add(lengths, labels, np.asarray(scores))
-    return tally.figures(names)
 
 
 class MultilabelTally:

@@ -103,26 +103,20 @@ class TitleLabels:
         return row, begins[of[row]] + inside
 
 
-def make_shards(
-    titles: pa.RecordBatch, taxonomy: Taxonomy, rules: LabelRules
-) -> tuple[list[Shard], Counter]:
-    """Label titles and serialise them; return the shards and what was counted.
-
-    `titles` holds `title`, `tokens`, `ngrams`, `key` and `categories`, a list a row each, sorted by
-    key: their order in the shards. The features are serialised once, and the objectives share them.
-    """
-    labels = labels_of(titles, taxonomy, rules)
-    return list(labels.shards(serialise_features(titles, rules))), labels.counts()
-
-
 def labels_of(titles: pa.RecordBatch, taxonomy: Taxonomy, rules: LabelRules) -> TitleLabels:
-    """Return the labels of such titles."""
+    """Return the labels of titles: of their `key` and `categories`, a list a row each.
+
+    They are sorted by key: their order in the shards.
+    """
     keys = titles.column("key").flatten().to_numpy()
     return TitleLabels(keys, titles.column("categories"), taxonomy, rules)
 
 
 def serialise_features(titles: pa.RecordBatch, rules: LabelRules) -> pa.LargeBinaryArray:
-    """Return the examples of such titles without their labels, bytes [n]."""
+    """Return the examples of titles without their labels, bytes [n]; the objectives share them.
+
+    `titles` holds `title`, `tokens`, `ngrams` and the columns of `rules`, a list a row each.
+    """
     return join_rows(
         [
             bytes_feature("title", titles.column("title").flatten()),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from trainer.metrics import TOP_CONFUSIONS, classification_metrics, majority_accuracy
+from trainer.metrics import TOP_CONFUSIONS, classification_metrics
 
 
 def names_of(classes: int) -> list[str]:
@@ -139,14 +139,6 @@ def test_half_a_million_examples_of_523_classes_are_measured_whole() -> None:
     assert (found["accuracy"], found["top_3_accuracy"]) == (0.75, 1.0)
     assert found["expected_calibration_error"] == pytest.approx(0.0, abs=1e-9)
     assert sum(count for _, _, count in found["confusion"]) == 500_000
-
-
-def test_majority_accuracy_answers_the_largest_training_class() -> None:
-    assert majority_accuracy([2, 1, 2, 0], [5, 9, 9]) == 0.25
-    with pytest.raises(ValueError, match="labels: expected at least one example, got none"):
-        majority_accuracy([], [1, 2])
-    with pytest.raises(ValueError, match="train_counts: expected at least one"):
-        majority_accuracy([0], [0, 0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Multi-label figures agree with scikit-learn, whole or in blocks, and refuse what does not fit."""
 
+import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from trainer.metrics import Ints
-from trainer.multilabel_metrics import MultilabelTally, auc_figures, multilabel_metrics
+from trainer.multilabel_metrics import MultilabelTally, auc_figures
 from trainer.score_histogram import ScoreHistogram, ThresholdSearch, score_keys
 
 CLASSES = 12
@@ -34,13 +36,29 @@ def lists(truth: np.ndarray) -> list[list[int]]:
     return [np.flatnonzero(row).tolist() for row in truth]
 
 
+def figures_of(
+    truth: Sequence[Sequence[int]],
+    scores: Any,
+    names: Sequence[str],
+    *,
+    thresholds: Sequence[float] = (0.5,),
+    ks: Sequence[int] = (1, 3, 5),
+) -> dict[str, Any]:
+    """Return the figures of scores [n, classes], given as one block."""
+    tally = MultilabelTally(len(names), thresholds=thresholds, ks=ks)
+    lengths = np.array([len(labels) for labels in truth], np.int64)
+    labels = np.fromiter(itertools.chain.from_iterable(truth), np.int64)
+    tally.add(lengths, labels, np.asarray(scores))
+    return tally.figures(names)
+
+
 def flat(truth: np.ndarray) -> tuple[Ints, Ints]:
     return truth.sum(axis=1), np.nonzero(truth)[1]
 
 
 @pytest.fixture(scope="module")
 def found(part: tuple[np.ndarray, np.ndarray]) -> Any:
-    return multilabel_metrics(
+    return figures_of(
         lists(part[0]), part[1], names_of(CLASSES), thresholds=(0.3, 0.5), ks=(1, 3, 5)
     )
 
@@ -74,12 +92,12 @@ def test_cross_entropy_and_lrap_are_those_of_scikit_learn(part: Any, found: Any)
 def test_a_row_with_every_label_ranks_without_fault_as_in_scikit_learn() -> None:
     truth, scores = np.array([[True, True], [True, False]]), np.array([[0.1, 0.3], [0.2, 0.9]])
     expected = sk.label_ranking_average_precision_score(truth, scores)
-    assert multilabel_metrics(lists(truth), scores, names_of(2))["lrap"] == expected == 0.75
+    assert figures_of(lists(truth), scores, names_of(2))["lrap"] == expected == 0.75
 
 
 def test_precision_at_k_is_the_precision_of_the_first_k_answers(part: Any, found: Any) -> None:
     truth, scores = part[0][60:], part[1][60:]  # without ties: their order is free
-    found = multilabel_metrics(lists(truth), scores, names_of(CLASSES), ks=(1, 3, 5, 99))
+    found = figures_of(lists(truth), scores, names_of(CLASSES), ks=(1, 3, 5, 99))
     assert set(found["precision_at"]) == {"1", "3", "5"}
     for k in (1, 3, 5):
         answers = scores >= np.sort(scores, axis=1)[:, -k][:, None]
@@ -167,7 +185,7 @@ def test_the_figures_are_json_as_they_are(found: Any) -> None:
 
 
 def test_a_part_without_any_label_has_figures() -> None:
-    found = multilabel_metrics([[], []], np.full((2, 3), 0.2), names_of(3))
+    found = figures_of([[], []], np.full((2, 3), 0.2), names_of(3))
     assert found["at"][0]["micro_f1"] == 0.0
     assert found["auc"] == {"macro": None, "weighted": None, "classes": 0}
     assert found["lrap"] == 1.0
@@ -190,4 +208,4 @@ def test_what_does_not_fit_is_refused_with_both_sides(
     truth: Any, scores: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        multilabel_metrics(truth, scores, names_of(3))
+        figures_of(truth, scores, names_of(3))

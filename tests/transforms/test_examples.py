@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 import pytest
 import tensorflow as tf
 
 from transforms.categories import make_taxonomy
-from transforms.examples import Shard, make_shards
+from transforms.examples import Shard, labels_of, serialise_features
 from transforms.label_counts import LabelRules
 from transforms.text_keys import KEY_BITS
 
@@ -49,6 +51,12 @@ def rules(conflicts: str = "first", level: str = "main", rule_based: bool = True
     return LabelRules(level, conflicts, rule_based, (0.6, 0.2, 0.2))
 
 
+def shards_of(given: LabelRules) -> tuple[list[Shard], Counter]:
+    """Return the shards of the titles and what was counted, as `write_examples` makes them."""
+    labels = labels_of(titles(), TREE, given)
+    return list(labels.shards(serialise_features(titles(), given))), labels.counts()
+
+
 def parsed(shards: list[Shard], objective: str, split: str) -> list[tuple]:
     """Return the values of each example, in the order of the features."""
     spec = EXCLUSIVE if objective == "exclusive" else RULE_BASED
@@ -60,7 +68,7 @@ def parsed(shards: list[Shard], objective: str, split: str) -> list[tuple]:
 
 
 def test_an_exclusive_example_holds_the_title_its_features_and_one_class() -> None:
-    shards, _ = make_shards(titles(), TREE, rules())
+    shards, _ = shards_of(rules())
     assert parsed(shards, "exclusive", "train") == [
         ("one", [2], [11], 0, [0]),
         ("two words", [3, 1], [12, 13, 14], 1, [1, 0]),
@@ -71,7 +79,7 @@ def test_an_exclusive_example_holds_the_title_its_features_and_one_class() -> No
 
 
 def test_a_rule_based_example_holds_the_same_features_and_all_nodes() -> None:
-    shards, _ = make_shards(titles(), TREE, rules())
+    shards, _ = shards_of(rules())
     node = {name: number for number, name in enumerate(TREE.nodes)}
     assert parsed(shards, "rule_based", "train") == [
         ("one", [2], [11], [node["a"], node["a_x"]]),
@@ -82,13 +90,13 @@ def test_a_rule_based_example_holds_the_same_features_and_all_nodes() -> None:
 
 
 def test_without_the_rule_based_objective_only_the_exclusive_is_written() -> None:
-    shards, counts = make_shards(titles(), TREE, rules(rule_based=False))
+    shards, counts = shards_of(rules(rule_based=False))
     assert {shard.objective for shard in shards} == {"exclusive"}
     assert counts[("rule_based", "train")] == 0
 
 
 def test_all_writes_a_title_once_a_class() -> None:
-    shards, counts = make_shards(titles(), TREE, rules("all"))
+    shards, counts = shards_of(rules("all"))
     found = parsed(shards, "exclusive", "train")
     assert [(row[0], row[3]) for row in found] == [
         ("one", 0),
@@ -113,7 +121,7 @@ def test_all_writes_a_title_once_a_class() -> None:
 def test_the_counts_add_up(
     conflicts: str, level: str, examples: int, dropped: int, unlabelled: int
 ) -> None:
-    shards, counts = make_shards(titles(), TREE, rules(conflicts, level))
+    shards, counts = shards_of(rules(conflicts, level))
     written = {(s.objective, s.split): len(s.examples) for s in shards}
     assert written == {key: counts[key] for key in written}
     assert sum(n for (objective, _), n in written.items() if objective == "exclusive") == examples
@@ -125,7 +133,7 @@ def test_the_counts_add_up(
 
 
 def test_pairs_of_classes_that_share_titles_are_counted() -> None:
-    counts = make_shards(titles(), TREE, rules())[1]
+    counts = shards_of(rules())[1]
     assert {key: n for key, n in counts.items() if key[0] == "conflict"} == {
         ("conflict", "a", "b"): 2
     }
@@ -133,7 +141,7 @@ def test_pairs_of_classes_that_share_titles_are_counted() -> None:
 
 
 def test_labels_are_counted_by_split() -> None:
-    counts = make_shards(titles(), TREE, rules())[1]
+    counts = shards_of(rules())[1]
     assert {key[1:]: n for key, n in counts.items() if key[0] == "label"} == {
         ("train", "a"): 1,
         ("train", "b"): 2,
