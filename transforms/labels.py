@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -162,14 +163,14 @@ def category_paths(
         labels = pc.replace_substring(labels, find, replacement)
     for find, replacement in replace:
         labels = pc.replace_substring_regex(labels, find, replacement)
-    plain = pc.utf8_normalize(pc.replace_substring(labels, BETWEEN_LABELS, " "), "NFC")
+    plain = pc.replace_substring(labels, BETWEEN_LABELS, " ").to_pylist()
     return [
         separator.join(
             part
             for piece in label.removeprefix(prefix).split(separator)
             if (part := " ".join(piece.split()))
         )
-        for label in plain.to_pylist()
+        for label in (unicodedata.normalize("NFC", each) for each in plain)
     ]
 
 
