@@ -186,8 +186,14 @@ def _and_further(files: list[CategoryFile], settings: Settings) -> list[Category
     forms = {"table": sampled(table_format(source)), "jsonl": plain_lines(source.encoding)}
     if source.format not in forms:
         return files
-    places = further_pieces(files, forms[source.format])
-    return [*files, *(replace(file, part=FilePart(piece.begin)) for file, piece in places)]
+    begins: dict[CategoryFile, list[int]] = {file: [0] for file in files}
+    for file, piece in further_pieces(files, forms[source.format]):
+        begins[file].append(piece.begin)
+    return [
+        replace(file, part=FilePart(begin, end))
+        for file, places in begins.items()
+        for begin, end in itertools.zip_longest(places, places[1:])
+    ]
 
 
 def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict[str, Any]:
