@@ -27,6 +27,19 @@ def texts_of(values: Sequence[Any]) -> list[str]:
     return [text for text in flat if text and text.strip()]
 
 
+def filled(values: Sequence[Any]) -> float:
+    """Return the share of records that have a text."""
+    return sum(bool(texts_of([value])) for value in values) / max(1, len(values))
+
+
+def is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?[\d.,\s'%€$£]+", text))
+
+
+def share_of(mark: str, texts: Sequence[str]) -> float:
+    return sum(mark in text for text in texts) / len(texts)
+
+
 def separator_of(values: Sequence[str]) -> str:
     """Return what parts the levels in most values; one that stands in none, where nothing does."""
     shares = Counter({mark: sum(mark in text for text in values) for mark in SEPARATORS})

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.suggest.category_columns import category_columns
+from pipelines.suggest.levels import hold_those_above
 from pipelines.suggest.names import IDS, TITLES, by_name, plain
 from pipelines.suggest.paths import (
     NUMBER_BEFORE,
+    SEPARATORS,
     entities_in,
     have_numbers_before,
     is_tree,
@@ -65,7 +67,7 @@ def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
     raw = [text for name in roles.categories for text in texts_of(columns[name])]
     roles = replace(roles, rename=entities_in(raw))
     if len(roles.categories) > 1:
-        return roles
+        return _of_whole_paths(roles, raw) if hold_those_above(roles.categories, columns) else roles
     values = [roles.written(text) for text in raw]
     lists = [value for value in columns[roles.categories[0]] if isinstance(value, list)]
     if lists:
@@ -79,6 +81,16 @@ def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
     numbers = labels is None and have_numbers_before(values, separator)
     rules = [(NUMBER_BEFORE, "")] if numbers else []
     return replace(roles, separator=separator, label_separator=labels, replace=rules)
+
+
+def _of_whole_paths(roles: Roles, raw: Sequence[str]) -> Roles:
+    """Return the rules that leave of `Home|Home > Lamps|` what the deepest filled column holds."""
+    values = [roles.written(text) for text in raw]
+    inner = separator_of(values)
+    between = next(mark for mark in (*SEPARATORS, "||") if not any(mark in v for v in values))
+    mark = re.escape(between)
+    rules = [(f"({mark})+$", ""), (f"^.*{mark}", ""), (rf"\s*{re.escape(inner)}\s*", between)]
+    return replace(roles, separator=between, replace=rules)
 
 
 def _of_written_lists(roles: Roles, rules: ListRules, values: Sequence[str]) -> Roles:
