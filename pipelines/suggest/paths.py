@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,8 +23,10 @@ NUMBER_BEFORE = r"^\d+\s*[-:]\s+"
 
 
 def texts_of(values: Sequence[Any]) -> list[str]:
-    """Return the texts that are not empty, those of lists one by one."""
-    flat = (each for value in values for each in (value if isinstance(value, list) else [value]))
+    """Return the texts that are not empty, those of lists, and of lists in these, one by one."""
+    flat: list[str] = []
+    for value in values:
+        flat += texts_of(value) if isinstance(value, list) else [value]
     return [text for text in flat if text and text.strip()]
 
 
@@ -49,6 +52,12 @@ def separator_of(values: Sequence[str]) -> str:
     paths = set(values)
     trees = (mark for mark in _MAYBE_SEPARATORS if is_tree([text.split(mark) for text in paths]))
     return next(trees, ">")
+
+
+def unused_mark(values: Sequence[str]) -> str:
+    """Return a separator that stands in none of the values."""
+    marks = itertools.chain(SEPARATORS, ("|" * count for count in itertools.count(2)))
+    return next(mark for mark in marks if not any(mark in text for text in values))
 
 
 def is_tree(paths: Sequence[Sequence[str]]) -> bool:

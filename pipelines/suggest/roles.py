@@ -13,13 +13,13 @@ from pipelines.suggest.levels import hold_those_above
 from pipelines.suggest.names import IDS, TITLES, by_name, plain
 from pipelines.suggest.paths import (
     NUMBER_BEFORE,
-    SEPARATORS,
     entities_in,
     have_numbers_before,
     is_tree,
     label_separator_of,
     separator_of,
     texts_of,
+    unused_mark,
 )
 from pipelines.suggest.written_lists import ListRules, list_rules
 
@@ -70,6 +70,8 @@ def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
         return _of_whole_paths(roles, raw) if hold_those_above(roles.categories, columns) else roles
     values = [roles.written(text) for text in raw]
     lists = [value for value in columns[roles.categories[0]] if isinstance(value, list)]
+    if any(isinstance(each, list) for value in lists for each in value):
+        return replace(roles, separator=unused_mark(values), lists_are_paths=True)
     if lists:
         separator = separator_of(values)
         flat = not any(separator in text for text in values)
@@ -87,7 +89,7 @@ def _of_whole_paths(roles: Roles, raw: Sequence[str]) -> Roles:
     """Return the rules that leave of `Home|Home > Lamps|` what the deepest filled column holds."""
     values = [roles.written(text) for text in raw]
     inner = separator_of(values)
-    between = next(mark for mark in (*SEPARATORS, "||") if not any(mark in v for v in values))
+    between = unused_mark(values)
     mark = re.escape(between)
     rules = [(f"({mark})+$", ""), (f"^.*{mark}", ""), (rf"\s*{re.escape(inner)}\s*", between)]
     return replace(roles, separator=between, replace=rules)
