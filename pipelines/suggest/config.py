@@ -51,6 +51,7 @@ from transforms.labels import BETWEEN_LABELS
 
 _TRIED_RECORDS = 2000
 _SHOWN = 5
+NOTHING_READ = "nothing_read"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Trial:
 def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     """Write a config for the category files below a folder; return what it says, and reads.
 
+    Where it reads nothing, it is written too, and `nothing_read` says why it must be mended.
     Raises `UsageError` where there is no file, no title can be told, or `out` is there already.
     """
     if storage.exists(out):
@@ -207,10 +209,20 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
         "records_tried": len(trial.titles) + len(trial.rejects),
         "rejected": len(trial.rejects),
         **({MOST_OFTEN: most_frequent(reasons)} if reasons else {}),
+        **({} if trial.titles else {NOTHING_READ: _why_nothing(document, reasons)}),
         "main_classes_in_these": len(names - {None}),
         "categories_in_these": len(set(labels)),
         "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],
     }
+
+
+def _why_nothing(document: Mapping[str, Any], reasons: Counter[str]) -> str:
+    """Say in one line what is wrong with a config that reads no record."""
+    if not reasons:
+        return f"no record was read: source.files {document['source']['files']!r} finds none"
+    return f"all {reasons.total()} records that were tried are rejected, most as: " + (
+        most_frequent(reasons)
+    )
 
 
 def _as_yaml(document: dict[str, Any], files: Sequence[listing.FileInfo]) -> str:
