@@ -59,7 +59,11 @@ _IDS = """
     codigo reference ref код артикул 商品id 商品编号 品番 상품번호
 """
 # What stands in the name of the column in which a category has that above it.
-_PARENTS = "parent oberkategorie eltern padre genitore ouder rodzic överordnad родител 父"
+_PARENTS = """
+    parent oberkategorie obergruppe eltern übergeordnet uebergeordnet padre genitore superieur
+    superior ouder rodzic nadrzedn nadřazen överordnad overordnet ustkategori родител вышестоящ
+    父 上级 上級 親 상위
+"""
 _LEVELS = "l lvl level ebene niveau nivel livello poziom taso niva seviye уровень レベル 级 層"
 _LEAVES = "name title value text label path fullname"
 

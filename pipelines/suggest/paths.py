@@ -39,6 +39,13 @@ def is_number(text: str) -> bool:
     return bool(re.fullmatch(r"[-+]?[\d.,\s'%€$£]+", text))
 
 
+def counts_up(values: Sequence[Any]) -> bool:
+    """Tell whether a column numbers the records in their order, from 0 or 1 on, without gaps."""
+    numbers = [int(v) for v in values if isinstance(v, str) and v.strip().isdecimal()]
+    start = numbers[0] if numbers else -1
+    return start in (0, 1) and numbers == [*range(start, start + len(values))]
+
+
 def share_of(mark: str, texts: Sequence[str]) -> float:
     return sum(mark in text for text in texts) / len(texts)
 
