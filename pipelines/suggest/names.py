@@ -56,7 +56,8 @@ _ATTRIBUTES = """
 _WEAK_CATEGORIES = "rating score sentiment label labels tags type"
 _IDS = """
     id sku productid itemid itemsku asin ean gtin upc artikelnummer artikelnr artnr offerid code
-    codigo reference ref код артикул 商品id 商品编号 品番 상품번호
+    codigo reference ref kod kodproduktu productcode itemcode codeproduit codigoproducto код артикул
+    商品id 商品编号 商品编码 品番 商品コード 상품번호 상품코드
 """
 # What stands in the name of the column in which a category has that above it.
 _PARENTS = """

@@ -40,10 +40,20 @@ def is_number(text: str) -> bool:
 
 
 def counts_up(values: Sequence[Any]) -> bool:
-    """Tell whether a column numbers the records in their order, from 0 or 1 on, without gaps."""
-    numbers = [int(v) for v in values if isinstance(v, str) and v.strip().isdecimal()]
-    start = numbers[0] if numbers else -1
-    return start in (0, 1) and numbers == [*range(start, start + len(values))]
+    """Tell whether a column numbers the records in their order, from 0 or 1 on, without gaps.
+
+    Records from several places of a file stand in turns: those of the first are looked at.
+    """
+    texts = [value.strip() if isinstance(value, str) else "" for value in values]
+    if (
+        len(texts) < 2
+        or texts[0] not in ("0", "1")
+        or (then := str(int(texts[0]) + 1)) not in texts
+    ):
+        return False
+    turns = texts.index(then)
+    first = texts[: turns * (len(texts) // turns // 2 + 1) : turns] if turns > 1 else texts
+    return len(first) > 1 and first == [str(int(texts[0]) + n) for n in range(len(first))]
 
 
 def share_of(mark: str, texts: Sequence[str]) -> float:

@@ -13,6 +13,7 @@ from pipelines.suggest.levels import hold_those_above
 from pipelines.suggest.names import IDS, TITLES, by_name, plain
 from pipelines.suggest.paths import (
     NUMBER_BEFORE,
+    counts_up,
     entities_in,
     have_numbers_before,
     is_tree,
@@ -22,6 +23,9 @@ from pipelines.suggest.paths import (
     unused_mark,
 )
 from pipelines.suggest.written_lists import ListRules, list_rules
+
+_DECIMAL = re.compile(r"^\s*\d+[.,]\d+\s*$")
+_LINK = re.compile(r"://|\.(?:jpe?g|png|gif|webp)$")
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,19 @@ def _like_a_title(values: Sequence[Any]) -> float:
 
 
 def _like_an_id(values: Sequence[Any]) -> float:
+    """Return more for short texts of which none comes again; little for what counts the rows."""
     texts = texts_of(values)
     if not texts or len(texts) < 0.9 * len(values):
         return 0.0
     unlike = len(set(texts)) / len(texts)
     short = max(map(len, texts)) <= 40 and not any(" " in text.strip() for text in texts)
-    return unlike if unlike > 0.95 and short else 0.0
+    if unlike <= 0.95 or not short:
+        return 0.0
+    other = (
+        counts_up(values) or _share_like(_DECIMAL, texts) > 0.5 or _share_like(_LINK, texts) > 0.5
+    )
+    return 0.01 if other else unlike
+
+
+def _share_like(pattern: re.Pattern[str], texts: Sequence[str]) -> float:
+    return sum(bool(pattern.search(text)) for text in texts) / len(texts)
