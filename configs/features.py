@@ -16,10 +16,12 @@ _CHARACTER_SIZES, _SMALL_INPUT = (3, 4, 5), 8 << 20
 class TextSettings(Section):
     """Cleaning: lower case, then `replace` (RE2 patterns), trim, single letters, spaces.
 
-    `normalize`: before all that each character is written in one form, where Unicode has several: a
-    letter and its accent, wide and narrow ones of Chinese and Japanese, joined or bold letters.
+    Before all that `html` writes entities and tags as what they show: `&uuml;` as `ü`, `<br>` as a
+    space. Then `normalize` writes each character in one form, where Unicode has several: a letter
+    and its accent, wide and narrow ones of Chinese and Japanese, joined or bold letters.
     """
 
+    html: bool = True
     normalize: bool = True
     lower_case: bool = True
     replace: list[Replacement] = Field(

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines import storage
 from pipelines.file_parts import WHOLE, FilePart
 from pipelines.tables import TableFormat
-from pipelines.text_files import encodings_of, keeping
+from pipelines.text_files import encodings_of, keeping, told_by_bytes
 from pipelines.unpacking import is_packed, open_unpacked
 from transforms.csv_records import record_starts, split_records
 from transforms.record_starts import sure_start
@@ -50,9 +50,9 @@ def pieces(path: str, size: int, form: TableFormat, count: int, length: int) -> 
     The beginning is none of the `count` places; lines are not counted. Each line is a record where
     quotes are text.
     """
-    found = []
+    found, told = [], told_by_bytes(path, form.encoding)
     with open_unpacked(path) as raw:
-        page = encodings_of(raw, form.encoding)[1]
+        page = encodings_of(raw, told)[1]
         if is_packed(raw) or not _has_plain_lines(page):
             return []
         find = _RecordStart(form, page) if form.quoted else _line_start
@@ -89,8 +89,9 @@ def _text_parts(
 ) -> list[FilePart]:
     if size < 2 * part_bytes:
         return [WHOLE]
+    told = told_by_bytes(path, encoding)
     with open_unpacked(path) as raw:
-        page = encodings_of(raw, encoding)[1]
+        page = encodings_of(raw, told)[1]
         if is_packed(raw) or not _has_plain_lines(page):
             return [WHOLE]
         blocks = iter(lambda: raw.read(part_bytes), b"")

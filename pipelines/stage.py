@@ -97,12 +97,21 @@ def run_stage(
     stage, or the disk is full.
     """
     home = next(iter(folders.values()))
-    finished = read_manifest(home)
-    if finished is not None and not force:
-        _check_same(finished, home, input_fingerprint, config_fingerprint, renamed_by)
-        return Outcome(finished, skipped=True)
+
+    def done_before() -> Outcome | None:
+        found = None if force else read_manifest(home)
+        if found is None:
+            return None
+        _check_same(found, home, input_fingerprint, config_fingerprint, renamed_by)
+        return Outcome(found, skipped=True)
+
+    if (before := done_before()) is not None:
+        return before
     work_folder = f"{work}/{stage}"
     with _only_one(work, stage), _one_line_when_the_disk_is_full(work):
+        if (before := done_before()) is not None:  # by another process, meanwhile
+            return before
+        finished = read_manifest(home)
         published = (f"{home}/{COMPLETED}", *folders.values())
         for folder in (work_folder, *(published if finished is None else ())):
             storage.remove_tree(folder)

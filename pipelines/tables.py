@@ -7,6 +7,7 @@ of any size takes the memory of one; a record that is open at the end of a block
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from transforms.csv_records import (
 
 BLANK = "a blank line"
 _BLOCK_CHARS = 4 << 20
+_EXCEL_HINT = re.compile(r'"?sep=.?"?[\r\n]*$', re.IGNORECASE)
 _HEADER_LINES = 20  # that names of several lines may take together
 
 
@@ -98,6 +100,8 @@ class _BlockReader:
     def header(self) -> list[str] | None:
         """Take the first record, its names trimmed; None for a file without a line."""
         lines = self._more()
+        if not self.form.skip_lines and lines and is_excel_hint(lines[0]):
+            lines, self.line = lines[1:] or self._more(), 2
         for _ in range(self.form.skip_lines):
             lines = lines[1:] or self._more()
             self.line += 1
@@ -195,6 +199,11 @@ class _BlockReader:
     def _reject(self, lines: list[str], start: int, height: int, reason: str) -> RejectedRow:
         text = "".join(lines[start : start + height])
         return RejectedRow(self.source, self.line + start, reason, bytes_of(text, self.encoding))
+
+
+def is_excel_hint(line: str) -> bool:
+    """Tell whether a first line is `sep=;` or the like, by which Excel knows the delimiter."""
+    return bool(_EXCEL_HINT.match(line))
 
 
 def _height(row: Sequence[str]) -> int:

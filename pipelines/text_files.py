@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from pipelines.file_parts import WHOLE, FilePart
-from pipelines.unpacking import open_unpacked
+from pipelines.unpacking import DamagedFile, open_unpacked
 
 _BOMS = (
     (codecs.BOM_UTF8, ("utf-8-sig", "utf-8")),
@@ -26,6 +26,8 @@ _SUPERSETS = {"euc_kr": "cp949", "gb2312": "gb18030", "shift_jis": "cp932"}
 # Python's own "surrogateescape" is faster, but does so for bytes above 127 only: all that UTF-8
 # needs, while a broken UTF-16 file would end the run.
 _KEEP_BYTES = "aisle_keep_bytes"
+_START_BYTES = 1 << 16
+_BEYOND_DOUBT = 8  # bytes that continue a character
 _KEPT = re.compile("([\udc00-\udcff]+)")
 
 
@@ -37,8 +39,9 @@ def open_text(
 
     Bytes that are no character become lone surrogates, of which `bytes_of` makes bytes again.
     """
+    told = told_by_bytes(path, declared)
     with open_unpacked(path) as raw:
-        encoding, unmarked = encodings_of(raw, declared)
+        encoding, unmarked = encodings_of(raw, told)
         if part.begin:
             encoding = unmarked
         yield (
@@ -50,6 +53,23 @@ def open_text(
 def keeping(unmarked: str) -> str:
     """Return the name of what makes lone surrogates of bytes that are no character."""
     return "surrogateescape" if unmarked == "utf-8" else _KEEP_BYTES
+
+
+def told_by_bytes(path: str, declared: str) -> str:
+    """Return UTF-8 for a file whose beginning is UTF-8 beyond doubt, whatever is declared.
+
+    Text in another encoding is UTF-8 as well only by chance, which several letters rule out. So
+    the files of a folder, and the dumps of a shop, may be of both.
+    """
+    if codecs.lookup(declared).name.startswith("utf"):
+        return declared
+    try:
+        with open_unpacked(path) as raw:
+            start = raw.read(_START_BYTES)
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last may be cut
+    except (DamagedFile, UnicodeDecodeError):  # what stands before a damage is read all the same
+        return declared
+    return "utf-8" if len(start) - len(text) >= _BEYOND_DOUBT else declared
 
 
 def encodings_of(raw: io.BufferedReader, declared: str) -> tuple[str, str]:

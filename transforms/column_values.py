@@ -15,6 +15,14 @@ _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Thousands in groups: of points or commas, whichever marks no decimals, of spaces, of apostrophes.
 _GROUPED = r"^([+-]?\d{1,3})((?:[%s\x{20}\x{a0}\x{202f}'’]\d{3})+)(%s\d*)?$"
 _BETWEEN_GROUPS = r"[%s\x{20}\x{a0}\x{202f}'’]"
+# What prices have beside their number, as feeds for Google and spreadsheets write them.
+_CURRENCY = (
+    r"(?:\p{Sc}|zł|Kč|kr\.?|Ft|lei|лв\.?|руб\.?|AED|ARS|AUD|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|"
+    "EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|KRW|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PLN|RON|RSD|RUB|"
+    "SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
+)
+_SPACES = r"[\x{20}\x{a0}\x{202f}]*"
+_PRICE = rf"^([+-]?){_CURRENCY}?{_SPACES}(\d.*?){_SPACES}{_CURRENCY}?$"
 
 _WHOLE_BELOW = 1e15
 # Between these Arrow writes a number as Python does; what is larger it writes as `4.006381e+12`.
@@ -55,8 +63,12 @@ def number_values(column: pa.Array, decimal: str = ".") -> tuple[pa.Array, np.nd
     """Return texts as float32, NaN where they are empty, and which rows are no finite number.
 
     `decimal` is what stands before decimals, a point or a comma: `1.299,5` is 1299.5 with a comma.
+    A currency beside it is passed over: `12.99 USD` is 12.99.
     """
-    texts = _with_point(text_values(column), decimal)
+    texts = text_values(column)
+    if not pc.all(pc.match_substring_regex(texts, _NUMBER)).as_py():
+        texts = pc.replace_substring_regex(texts, _PRICE, r"\1\2")
+    texts = _with_point(texts, decimal)
     numeric = pc.match_substring_regex(texts, _NUMBER)
     known = pc.if_else(numeric, texts, None).cast(pa.float64())
     with np.errstate(over="ignore"):  # what is too large is infinite, and no number

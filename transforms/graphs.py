@@ -91,6 +91,7 @@ def cleaning_of(text: TextSettings) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return `clean_title` with these settings."""
     return functools.partial(
         clean_title,
+        html=text.html,
         normalize=text.normalize,
         lower_case=text.lower_case,
         replace=[(rule.find, rule.replace) for rule in text.replace],

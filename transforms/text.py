@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from transforms.characters import one_form
+from transforms.markup import plain_text
 from transforms.rows import in_rows
 from transforms.text_keys import KEY_BITS
 
@@ -40,6 +41,7 @@ _HALF = 32
 def clean_title(
     title: tf.Tensor,
     *,
+    html: bool,
     normalize: bool,
     lower_case: bool,
     replace: Sequence[tuple[str, str]],
@@ -47,11 +49,13 @@ def clean_title(
 ) -> tf.Tensor:
     """Clean titles [batch] -> [batch], in the order of the course notebook.
 
-    `"Sony 49""-Class | A TV"` read as `Sony 49"-Class | A TV` gives `sony 49 class tv`.
-    `normalize` writes characters in one form before (`transforms.characters`). `replace` holds
-    pairs of an RE2 pattern and what stands for it.
+    `"Sony 49""-Class | A TV"` read as `Sony 49"-Class | A TV` gives `sony 49 class tv`. Before that
+    `html` writes entities and tags as what they show (`transforms.markup`), and `normalize`
+    characters in one form (`transforms.characters`). `replace` holds pairs of an RE2 pattern and
+    what stands for it.
     """
-    text = tf.strings.lower(title) if lower_case else title
+    text = plain_text(title) if html else title
+    text = tf.strings.lower(text) if lower_case else text
     if normalize or lower_case:  # only rows beyond ASCII pay for Unicode's rules
         further = functools.partial(_in_unicode, normalize=normalize, lower_case=lower_case)
         text = in_rows(_beyond_ascii(text), further, text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from functools import cached_property
 
 from pipelines.blocks import LIKELY_DELIMITERS
 from pipelines.suggest.names import CATEGORIES, IDS, TITLES, plain
+from pipelines.tables import is_excel_hint
 from transforms.csv_records import split_records, split_unquoted
 
 _DELIMITERS = (*LIKELY_DELIMITERS, "\x01", "^", "~")
 _KNOWN = {*TITLES, *CATEGORIES, *IDS}
-_EXCEL_HINT = re.compile(r"sep=.?$", re.IGNORECASE)  # says the delimiter, and is no record
 _MOST_CHARS = 1 << 20
 _AGREE = 0.9  # what share of the records has as many columns as most
 _LONGEST_HEADER = 60
@@ -56,8 +55,7 @@ class Layout:
         """
         beginning = list(enumerate(self.rows[:_HEADER_WITHIN]))
         named = [n for n, row in beginning if len(row) == self.width and names_columns(row)]
-        hint = bool(self.rows[0]) and bool(_EXCEL_HINT.match(self.rows[0][0]))
-        return max(named, default=int(hint and len(self.rows) > 1))
+        return max(named, default=0)
 
     def rows_of(self, lines: list[str]) -> list[list[str]]:
         """Return the records of further lines that are written alike."""
@@ -76,6 +74,10 @@ def layout_of(text: str) -> Layout:
     quotes keep it out of the values.
     """
     lines = io.StringIO(text, newline="").readlines()
+    if is_excel_hint(lines[0]) and "".join(lines[1:]).strip():
+        behind = layout_of("".join(lines[1:]))
+        if behind.before_header == 0:  # who reads the file passes over the hint
+            return behind
     tried = [
         layout
         for delimiter in _DELIMITERS

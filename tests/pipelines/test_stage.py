@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -179,6 +180,21 @@ def test_two_processes_do_not_run_one_stage_at_once(shop: Shop) -> None:
             shop.run()
     assert shop.bodies_run == 0
     assert not shop.run().skipped
+
+
+def test_what_another_process_finished_meanwhile_is_not_made_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_one = stage._only_one
+
+    def after_another(*place: str) -> contextlib.AbstractContextManager[None]:
+        monkeypatch.setattr(stage, "_only_one", only_one)
+        shop.run()
+        return only_one(*place)
+
+    monkeypatch.setattr(stage, "_only_one", after_another)
+    assert shop.run().skipped
+    assert shop.bodies_run == 1
 
 
 @pytest.mark.parametrize(

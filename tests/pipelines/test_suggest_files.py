@@ -48,7 +48,8 @@ CODED = named("item_sku", "item_name", "feed_product_type")
     ("text", "skipped"),
     [
         ("Report of May\nMade today\n\n" + table(named()), 3),
-        ("sep=,\n" + table(named()), 1),
+        ("sep=,\n" + table(named()), 0),
+        ("sep=,\n\nReport\n" + table(named()), 3),
         (table([*TEMPLATE, *CODED]), 2),
         (table([[*row, ""] for row in named()]), 0),
         ("Liste\n\n" + table(named("Nr", "Was es ist", "Wo es ist")), 2),

@@ -252,6 +252,25 @@ def test_a_name_in_the_header_may_be_of_several_lines(tmp_path: Path) -> None:
     assert found.lines.tolist() == [3, 5]
 
 
+@pytest.mark.parametrize("hint", [b"sep=;\r\n", b'"sep=;"\n', b"SEP=;\n"])
+def test_what_tells_excel_the_delimiter_is_no_header(tmp_path: Path, hint: bytes) -> None:
+    rows, rejects = read(tmp_path, hint + b"ad;id\na;1\n", delimiter=";")
+    assert (rows, rejects) == ([(3, "a")], [])
+    rows, _ = read(tmp_path, hint + b"ad;id\na;1\n", delimiter=";", skip_lines=1)
+    assert rows == [(3, "a")]
+
+
+def test_a_file_that_is_utf_8_beyond_doubt_is_read_so_whatever_is_declared(tmp_path: Path) -> None:
+    titles = ["größer", "süßer", "Ähre", "Öl", "ölig", "Übung", "müde"]
+    content = "\n".join(["ad", *titles, ""])
+    for written in ("utf-8", "cp1252"):
+        rows, rejects = read(tmp_path, content.encode(written), encoding="cp1252")
+        assert [title for _, title in rows] == titles
+        assert rejects == []
+    few = "ad\nÃ¤\nplain\n"  # two bytes that might be UTF-8: too few to tell
+    assert read(tmp_path, few.encode("cp1252"), encoding="cp1252")[0][0] == (2, "Ã¤")
+
+
 def test_a_quote_in_the_header_that_is_never_closed_costs_no_record(tmp_path: Path) -> None:
     with pytest.raises(MissingColumn, match=r"its header is \['\"id,ad'\]"):
         blocks_of(tmp_path, b'"id,ad\n1,a\n2,b\n')

@@ -93,6 +93,7 @@ def test_any_character_of_the_basic_plane_is_cleaned_as_the_notebook_does() -> N
 def test_single_letters_and_capitals_stay_where_the_settings_say_so() -> None:
     found = clean_title(
         tf.constant(["A  B-É İI"]),
+        html=True,
         normalize=True,
         lower_case=False,
         replace=[("-", "+")],
@@ -102,7 +103,7 @@ def test_single_letters_and_capitals_stay_where_the_settings_say_so() -> None:
 
 
 def test_replacements_are_made_in_their_order() -> None:
-    rules = {"normalize": True, "lower_case": True, "drop_single_letters": False}
+    rules = {"html": True, "normalize": True, "lower_case": True, "drop_single_letters": False}
     found = clean_title(tf.constant(["xx"]), replace=[("x", "y"), ("yy", "done")], **rules)
     assert found.numpy().tolist() == [b"done"]
 
