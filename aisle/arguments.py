@@ -63,6 +63,7 @@ def _sample(command: argparse.ArgumentParser) -> None:
 def _suggest_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--input", required=True, help="folder of the category files")
     command.add_argument("--out", required=True, metavar="FILE", help="the YAML file to write")
+    command.description = f"{command.description} Status 2 where it reads no record: mend it first."
 
 
 def _stage(command: argparse.ArgumentParser) -> None:

@@ -37,6 +37,8 @@ def run_command(given: argparse.Namespace) -> int:
     figures.setdefault("seconds", round(time.perf_counter() - started, 3))
     with showing():
         _show(given, figures)
+    if why := figures.get("nothing_read"):  # of suggest-config: what it wrote is there to be mended
+        raise UsageError(f"{why}; mend {given.out} before aisle run (docs/catalogues.md)")
     return 0
 
 

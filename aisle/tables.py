@@ -56,6 +56,8 @@ def _show_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
 def show_suggestion(figures: Mapping[str, Any]) -> None:
     """Show what a suggested config reads, some titles among it, for a person to judge."""
     show_figures("suggest-config", figures)
+    if not figures["samples"]:
+        return
     samples = Table(title="what it reads", title_justify="left", show_lines=True)
     samples.add_column("title", overflow="fold")
     samples.add_column("category", overflow="fold")

@@ -41,7 +41,7 @@ def categories_of(
 
 def name_what_is_above(sample: Sample, roles: Roles) -> bool:
     """Tell whether many records stand in a category and in one above it: `Men, Men > Shoes`."""
-    if len(roles.categories) != 1 or roles.lists_are_paths:
+    if len(roles.categories) != 1:
         return False
     every = [_paths(value, roles) for value in sample.columns[roles.categories[0]]]
     above = sum(any(_is_above(a, b) for a in paths for b in paths) for paths in every)
@@ -120,8 +120,11 @@ def _values(roles: Roles, sample: Sample) -> list[str]:
 
 
 def _labels(value: Any, roles: Roles) -> list[str]:
+    if isinstance(value, list) and roles.lists_are_paths:
+        several = value if any(isinstance(each, list) for each in value) else [value]
+        return [roles.separator.join(texts_of([path])) for path in several]
     if isinstance(value, list):
-        return [roles.separator.join(value)] if roles.lists_are_paths else value
+        return value
     return labels_in(value or "", roles.label_separator) if roles.label_separator else [value or ""]
 
 

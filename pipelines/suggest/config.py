@@ -43,7 +43,7 @@ from pipelines.suggest.further import PLACES, further_pieces, plain_lines, sampl
 from pipelines.suggest.paths import texts_of
 from pipelines.suggest.roles import roles_of
 from pipelines.suggest.samples import Sample, sample_of, spread_over
-from pipelines.suggest.trees import FoundTree, parent_table, tree_of
+from pipelines.suggest.trees import FoundTree, ParentTable, parent_tables, tree_of
 from pipelines.unpacking import plain_name
 from transforms.categories import level_name
 from transforms.csv_records import RejectedRow
@@ -51,6 +51,7 @@ from transforms.labels import BETWEEN_LABELS
 
 _TRIED_RECORDS = 2000
 _SHOWN = 5
+NOTHING_READ = "nothing_read"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Trial:
 def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     """Write a config for the category files below a folder; return what it says, and reads.
 
+    Where it reads nothing, it is written too, and `nothing_read` says why it must be mended.
     Raises `UsageError` where there is no file, no title can be told, or `out` is there already.
     """
     if storage.exists(out):
@@ -98,17 +100,28 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
 
 def _look(root: str) -> _Seen:
     found = files_below(root)
-    if (table := parent_table(found)) is not None and len(found) > 1:
-        files, left_out = most_alike([file for file in found if file != table.file])
-        # a table of products may name parents too, of variants: but it is the largest
-        if sum(file.size for file in files) > table.file.size:
-            with contextlib.suppress(UsageError):  # what is there beside it is no catalogue
-                sample = sample_of(files)
-                if (tree := tree_of(root, table, sample)) is not None:
-                    others = _others(root, [*files, table.file])
-                    return _Seen(files, left_out, sample, others, tree)
+    for table in parent_tables(found):
+        if (seen := _beside_tree(root, found, table)) is not None:
+            return seen
     files, left_out = most_alike(found)
-    return _Seen(files, left_out, sample_of(files), _others(root, files))
+    sample = sample_of(files)
+    if (alone := sample.source.get("files")) is not None:  # a table among others
+        left_out = [*left_out, *(file for file in files if file.relative != alone)]
+    return _Seen(files, some_of(left_out), sample, _others(root, files))
+
+
+def _beside_tree(root: str, found: Sequence[listing.FileInfo], table: ParentTable) -> _Seen | None:
+    """Return the catalogue that is there beside a table, if that is the tree of its ids."""
+    files, left_out = most_alike([file for file in found if file != table.file])
+    # a table of products may name parents too, of variants: but it is the largest
+    if sum(file.size for file in files) <= table.file.size:
+        return None
+    with contextlib.suppress(UsageError):  # what is there beside it is no catalogue
+        sample = sample_of(files)
+        if (tree := tree_of(root, table, sample)) is not None:
+            others = _others(root, [*files, table.file])
+            return _Seen(files, some_of(left_out), sample, others, tree)
+    return None
 
 
 def _others(root: str, files: Sequence[listing.FileInfo]) -> list[listing.FileInfo]:
@@ -213,10 +226,20 @@ def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict
         "records_tried": len(trial.titles) + len(trial.rejects),
         "rejected": len(trial.rejects),
         **({MOST_OFTEN: most_frequent(reasons)} if reasons else {}),
+        **({} if trial.titles else {NOTHING_READ: _why_nothing(document, reasons)}),
         "main_classes_in_these": len(names - {None}),
         "categories_in_these": len(set(labels)),
         "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],
     }
+
+
+def _why_nothing(document: Mapping[str, Any], reasons: Counter[str]) -> str:
+    """Say in one line what is wrong with a config that reads no record."""
+    if not reasons:
+        return f"no record was read: source.files {document['source']['files']!r} finds none"
+    return f"all {reasons.total()} records that were tried are rejected, most as: " + (
+        most_frequent(reasons)
+    )
 
 
 def _as_yaml(document: dict[str, Any], files: Sequence[listing.FileInfo]) -> str:

@@ -35,14 +35,16 @@ def files_below(root: str) -> list[listing.FileInfo]:
     return found
 
 
-def most_alike(found: Sequence[listing.FileInfo]) -> tuple[list[listing.FileInfo], str]:
+def most_alike(
+    found: Sequence[listing.FileInfo],
+) -> tuple[list[listing.FileInfo], list[listing.FileInfo]]:
     """Return the files that have the ending of most bytes, and which others were left out."""
     sizes: Counter[str] = Counter()
     for file in found:
         sizes[ending_of(file.relative).lower()] += file.size
     most = sizes.most_common(1)[0][0]
     taken = [file for file in found if ending_of(file.relative).lower() == most]
-    return taken, some_of([file for file in found if file not in taken])
+    return taken, [file for file in found if file not in taken]
 
 
 def pattern_of(files: Sequence[listing.FileInfo], others: Sequence[listing.FileInfo]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,9 +23,41 @@ NUMBER_BEFORE = r"^\d+\s*[-:]\s+"
 
 
 def texts_of(values: Sequence[Any]) -> list[str]:
-    """Return the texts that are not empty, those of lists one by one."""
-    flat = (each for value in values for each in (value if isinstance(value, list) else [value]))
+    """Return the texts that are not empty, those of lists, and of lists in these, one by one."""
+    flat: list[str] = []
+    for value in values:
+        flat += texts_of(value) if isinstance(value, list) else [value]
     return [text for text in flat if text and text.strip()]
+
+
+def filled(values: Sequence[Any]) -> float:
+    """Return the share of records that have a text."""
+    return sum(bool(texts_of([value])) for value in values) / max(1, len(values))
+
+
+def is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?[\d.,\s'%€$£]+", text))
+
+
+def counts_up(values: Sequence[Any]) -> bool:
+    """Tell whether a column numbers the records in their order, from 0 or 1 on, without gaps.
+
+    Records from several places of a file stand in turns: those of the first are looked at.
+    """
+    texts = [value.strip() if isinstance(value, str) else "" for value in values]
+    if (
+        len(texts) < 2
+        or texts[0] not in ("0", "1")
+        or (then := str(int(texts[0]) + 1)) not in texts
+    ):
+        return False
+    turns = texts.index(then)
+    first = texts[: turns * (len(texts) // turns // 2 + 1) : turns] if turns > 1 else texts
+    return len(first) > 1 and first == [str(int(texts[0]) + n) for n in range(len(first))]
+
+
+def share_of(mark: str, texts: Sequence[str]) -> float:
+    return sum(mark in text for text in texts) / len(texts)
 
 
 def separator_of(values: Sequence[str]) -> str:
@@ -36,6 +69,12 @@ def separator_of(values: Sequence[str]) -> str:
     paths = set(values)
     trees = (mark for mark in _MAYBE_SEPARATORS if is_tree([text.split(mark) for text in paths]))
     return next(trees, ">")
+
+
+def unused_mark(values: Sequence[str]) -> str:
+    """Return a separator that stands in none of the values."""
+    marks = itertools.chain(SEPARATORS, ("|" * count for count in itertools.count(2)))
+    return next(mark for mark in marks if not any(mark in text for text in values))
 
 
 def is_tree(paths: Sequence[Sequence[str]]) -> bool:

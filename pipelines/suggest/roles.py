@@ -9,17 +9,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.suggest.category_columns import category_columns
+from pipelines.suggest.levels import hold_those_above
 from pipelines.suggest.names import IDS, TITLES, by_name, plain
 from pipelines.suggest.paths import (
     NUMBER_BEFORE,
+    counts_up,
     entities_in,
     have_numbers_before,
     is_tree,
     label_separator_of,
     separator_of,
     texts_of,
+    unused_mark,
 )
 from pipelines.suggest.written_lists import ListRules, list_rules
+
+_DECIMAL = re.compile(r"^\s*\d+[.,]\d+\s*$")
+_LINK = re.compile(r"://|\.(?:jpe?g|png|gif|webp)$")
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,11 @@ def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
     raw = [text for name in roles.categories for text in texts_of(columns[name])]
     roles = replace(roles, rename=entities_in(raw))
     if len(roles.categories) > 1:
-        return roles
+        return _of_whole_paths(roles, raw) if hold_those_above(roles.categories, columns) else roles
     values = [roles.written(text) for text in raw]
     lists = [value for value in columns[roles.categories[0]] if isinstance(value, list)]
+    if any(isinstance(each, list) for value in lists for each in value):
+        return replace(roles, separator=unused_mark(values), lists_are_paths=True)
     if lists:
         separator = separator_of(values)
         flat = not any(separator in text for text in values)
@@ -79,6 +87,16 @@ def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
     numbers = labels is None and have_numbers_before(values, separator)
     rules = [(NUMBER_BEFORE, "")] if numbers else []
     return replace(roles, separator=separator, label_separator=labels, replace=rules)
+
+
+def _of_whole_paths(roles: Roles, raw: Sequence[str]) -> Roles:
+    """Return the rules that leave of `Home|Home > Lamps|` what the deepest filled column holds."""
+    values = [roles.written(text) for text in raw]
+    inner = separator_of(values)
+    between = unused_mark(values)
+    mark = re.escape(between)
+    rules = [(f"({mark})+$", ""), (f"^.*{mark}", ""), (rf"\s*{re.escape(inner)}\s*", between)]
+    return replace(roles, separator=between, replace=rules)
 
 
 def _of_written_lists(roles: Roles, rules: ListRules, values: Sequence[str]) -> Roles:
@@ -120,9 +138,19 @@ def _like_a_title(values: Sequence[Any]) -> float:
 
 
 def _like_an_id(values: Sequence[Any]) -> float:
+    """Return more for short texts of which none comes again; little for what counts the rows."""
     texts = texts_of(values)
     if not texts or len(texts) < 0.9 * len(values):
         return 0.0
     unlike = len(set(texts)) / len(texts)
     short = max(map(len, texts)) <= 40 and not any(" " in text.strip() for text in texts)
-    return unlike if unlike > 0.95 and short else 0.0
+    if unlike <= 0.95 or not short:
+        return 0.0
+    other = (
+        counts_up(values) or _share_like(_DECIMAL, texts) > 0.5 or _share_like(_LINK, texts) > 0.5
+    )
+    return 0.01 if other else unlike
+
+
+def _share_like(pattern: re.Pattern[str], texts: Sequence[str]) -> float:
+    return sum(bool(pattern.search(text)) for text in texts) / len(texts)

@@ -40,7 +40,7 @@ File = TypeVar("File")
 class Sample:
     """Keys of the config's `source` that say how files are written, and columns of their values.
 
-    A value is text, or a list of texts; None where a record has none.
+    A value is text, a list of texts, or one of such lists; None where a record has none.
     """
 
     source: dict[str, Any]
@@ -186,9 +186,15 @@ def _leaves(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             for key_inside in dict.fromkeys(key for each in inner for key in each):
                 yield key_inside, [str(e[key_inside]) for e in inner if e.get(key_inside)]
         elif isinstance(value, list):
-            yield name, [str(each) for each in value if each is not None]
+            yield name, [_in_list(each) for each in value if each is not None]
         else:
             yield name, None if value is None else str(value)
+
+
+def _in_list(value: Any) -> str | list[str]:
+    if isinstance(value, list):
+        return [str(each) for each in value if each is not None]
+    return str(value)
 
 
 class _Elements:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines import listing
 from pipelines.suggest.further import further_pieces, sampled
-from pipelines.suggest.text_form import Layout, has_header, layout_of
+from pipelines.suggest.text_form import Layout, has_header, layout_of, names_columns
 from pipelines.tables import TableFormat
 from pipelines.text_files import open_text
 
@@ -100,11 +100,13 @@ def _alike(files: Sequence[listing.FileInfo], layouts: Mapping[str, Layout]) -> 
 
     Files without a header are alike by how many columns they have.
     """
+    firsts = {name: each.rows[each.before_header] for name, each in layouts.items()}
     kinds: dict[str, tuple] = {
-        name: (each.delimiter, each.quoted, each.width, *each.rows[each.before_header])
+        name: (each.delimiter, each.quoted, each.width, *map(str.casefold, firsts[name]))
         for name, each in layouts.items()
     }
-    if len(set(kinds.values())) > len(layouts) / 2:
+    no_names = not any(map(names_columns, firsts.values()))
+    if no_names and len(set(kinds.values())) > len(layouts) / 2:
         kinds = {name: kind[:3] for name, kind in kinds.items()}
     sizes: Counter[tuple] = Counter()
     for file in files:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from configs.categories import CategorySettings
+from configs.categories import CategorySettings, TreeSettings
 from configs.errors import UsageError
 from configs.source import SourceSettings
 from pipelines import listing
 from pipelines.category_tree import find_tree_files, load_tree
 from pipelines.suggest.encodings import encoding_of
-from pipelines.suggest.names import CATEGORIES, PARENTS, TITLES, by_name, plain
-from pipelines.suggest.paths import LABEL_SEPARATORS, labels_in, texts_of
+from pipelines.suggest.names import CATEGORIES, LEVELS, PARENTS, TITLES, by_name, plain
+from pipelines.suggest.paths import LABEL_SEPARATORS, counts_up, is_number, labels_in, texts_of
 from pipelines.suggest.samples import Sample
 from pipelines.suggest.text_form import layout_of
 from pipelines.unpacking import open_unpacked, plain_name
@@ -30,6 +30,10 @@ _SEPARATORS = (">", "|", "::")
 _KNOWN = 0.9  # this share of the values of a column are ids of the tree, at least
 _UNLIKE = 0.9  # this share of the ids of a table stands once, at least
 _ABOVE = 0.5  # and this one of the parents that the table's beginning names
+_NEARLY_ALL = 0.95  # where no header says that they are parents
+_SURE = 2.0  # of a column's name, by which alone it is what it says
+_MOST_TRIED = 4
+_NO_PARENT = {root.casefold() for root in TreeSettings.model_fields["roots"].default}
 _Columns = Mapping[str, Sequence[str]]
 
 
@@ -60,15 +64,29 @@ class FoundTree:
         return [path for path in found.to_pylist() if path]
 
 
-def parent_table(files: Sequence[listing.FileInfo]) -> ParentTable | None:
-    """Return the first of a few texts whose header and beginning are those of a tree, if one is."""
+def parent_tables(files: Sequence[listing.FileInfo]) -> list[ParentTable]:
+    """Return those of a few texts that may be trees by their beginning, the surest first.
+
+    A header that names parents says it; or, of tables smaller than half of all, the values do.
+    """
     texts = [file for file in files if plain_name(file.relative).lower().endswith(_ENDINGS)]
-    for file in texts if len(texts) <= _MOST_FILES else ():
+    every = sum(file.size for file in files)
+    sure, maybe = [], []
+    for file in texts if len(files) > 1 and len(texts) <= _MOST_FILES else ():
         with contextlib.suppress(UsageError):
-            columns = _tree_columns(_beginning(file))
-            if columns and file.relative == glob.escape(file.relative):
-                return ParentTable(file, columns)
-    return None
+            columns = _beginning(file)
+            if file.relative != glob.escape(file.relative):
+                continue
+            if found := _tree_columns(columns, [*filter(_names_parent, columns)], _ABOVE):
+                sure.append(ParentTable(file, found))
+            elif file.size < every / 2 and (found := _unnamed_tree(columns)):
+                maybe.append(ParentTable(file, found))
+    maybe.sort(key=lambda table: -_says_category(table))
+    return [*sure, *maybe][:_MOST_TRIED]
+
+
+def _says_category(table: ParentTable) -> float:
+    return max(by_name(name, CATEGORIES) for name in (table.file.relative, *table.columns.values()))
 
 
 def tree_of(root: str, table: ParentTable, sample: Sample) -> FoundTree | None:
@@ -121,7 +139,7 @@ def _beginning(file: listing.FileInfo) -> _Columns:
     with open_unpacked(file.path) as raw:
         start = raw.read(_START_BYTES)
     text = start.decode(encoding_of([start]), "replace").removeprefix("\ufeff")
-    if "\0" in text or not _names_parent(text.partition("\n")[0]):
+    if "\0" in text or not text.strip():
         return {}
     if len(start) == _START_BYTES:  # the last line was cut
         text = text[: text.rfind("\n") + 1] or text
@@ -133,26 +151,51 @@ def _beginning(file: listing.FileInfo) -> _Columns:
     return dict(zip(names, zip(*whole, strict=True), strict=True)) if whole else {}
 
 
-def _tree_columns(columns: _Columns) -> dict[str, str] | None:
-    """Return which columns are the id, the parent and the name of a tree; None where none are."""
-    for parent in filter(_names_parent, columns):
+def _tree_columns(columns: _Columns, parents: Sequence[str], least: float) -> dict[str, str] | None:
+    """Return which columns are the id, the parent and the name of a tree; None where none are.
+
+    The parent is the first of `parents` of whose values that share, at least, are ids.
+    """
+    for parent in parents:
         others = {name: values for name, values in columns.items() if name != parent}
-        above = pa.array(sorted({text for text in columns[parent] if text}), pa.string())
+        above = pa.array(_parents_in(columns[parent]), pa.string())
         shares = {
             name: (find_ids(above, pa.array(values)) >= 0).mean()
             for name, values in others.items()
             if len(above) and len(set(values)) >= _UNLIKE * len(values)
         }
         best = max(shares, key=lambda name: shares[name], default=None)
-        if best is not None and shares[best] >= _ABOVE:
+        if best is not None and shares[best] >= least:
             names = {name: values for name, values in others.items() if name != best} or others
-            return {"id": best, "parent": parent, "name": max(names, key=_like_a_name)}
+            name = max(names, key=lambda name: _like_a_name(name, names[name]))
+            return {"id": best, "parent": parent, "name": name}
     return None
+
+
+def _unnamed_tree(columns: _Columns) -> dict[str, str] | None:
+    """Return the columns of a tree by values: nearly all parents are ids, and some row has none.
+
+    What numbers the rows is no parent, nor a level, nor what is the same in all that have one.
+    """
+    parents = {
+        name: len(above)
+        for name, values in columns.items()
+        if 1 < len(above := _parents_in(values)) < len({*values, *above}) and not counts_up(values)
+    }
+    named = {name for name in parents if plain(name) in LEVELS or by_name(name, TITLES) >= _SURE}
+    order = sorted(parents.keys() - named, key=lambda name: (-parents[name], name))
+    return _tree_columns(columns, order, _NEARLY_ALL)
+
+
+def _parents_in(values: Sequence[str]) -> list[str]:
+    """Return the distinct ids that a column of parents names: not what stands for none."""
+    return sorted({text for text in values if text and text.casefold() not in _NO_PARENT})
 
 
 def _names_parent(header: str) -> bool:
     return any(word in plain(header) for word in PARENTS)
 
 
-def _like_a_name(name: str) -> float:
-    return max(by_name(name, TITLES), by_name(name, CATEGORIES))
+def _like_a_name(name: str, values: Sequence[str]) -> tuple[float, float]:
+    numbers = sum(map(is_number, values)) / len(values)
+    return max(by_name(name, TITLES), by_name(name, CATEGORIES)), -numbers

@@ -269,3 +269,17 @@ def test_the_reason_of_most_rejects_has_the_name_it_has_in_every_command(root: P
     figures = suggest_config(str(root), str(root.parent / "shop.yaml"))
     assert figures["rejected"] == 3
     assert figures[MOST_OFTEN] == NO_TITLE
+
+
+def test_a_config_that_reads_nothing_is_written_and_must_be_mended_first(root: Path) -> None:
+    found = [{"title": title, "categories": [["Sale"], path[1]]} for _, title, path in products()]
+    (root / "all.jsonl").write_text("\n".join(map(json.dumps, found)))
+    out = root.parent / "shop.yaml"
+    said = aisle("suggest-config", "--input", root, "--out", out, "--json")
+    assert said.status == 2
+    (line,) = said.err.splitlines()
+    assert f"all {len(found)} records that were tried are rejected, most as: its categories" in line
+    assert f"mend {out} before aisle run" in line
+    assert "next:" not in said.out
+    assert said.figures["rejected"] == len(found)
+    assert load_settings(out).source.format == "jsonl"

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.suggest.names import plain
@@ -137,6 +139,21 @@ def test_a_list_of_the_parts_of_a_path_is_one_category_and_names_say_more_than_i
     assert settings.categories.columns == ["categories.name"]
     assert settings.categories.lists == "path"
     assert read(root, settings) == (records(), [])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_lists_in_a_list_are_several_paths(root: Path, form: str) -> None:
+    found = [{"asin": e.id, "title": e.title, "categories": [[*e.path, f"Sub/{n % 9}"], ["Sale"]]}
+             for n, e in enumerate(products())]  # fmt: skip
+    if form == "jsonl":
+        (root / "all.jsonl").write_text("\n".join(map(json.dumps, found)))
+    else:
+        pq.write_table(pa.Table.from_pylist(found), root / "all.parquet")
+    settings = suggested(root)
+    assert settings.categories.lists == "path"
+    expected = [(e.title, [f"{'>'.join(e.path)}>Sub/{n % 9}", "Sale"])
+                for n, e in enumerate(products())]  # fmt: skip
+    assert read(root, settings) == (expected, [])
 
 
 def test_a_set_of_names_is_no_path(root: Path) -> None:

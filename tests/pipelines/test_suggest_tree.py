@@ -117,3 +117,35 @@ def test_a_table_of_products_that_names_parents_is_no_tree(root: Path) -> None:
     settings = suggested(root)
     assert settings.categories.tree is None
     assert settings.categories.columns == ["category"]
+
+
+@pytest.mark.parametrize(
+    "parent",
+    ["uebergeordnet", "Obergruppe", "nadrzedna", "ust_kategori", "상위", "pid", "up_id", "x"],
+)
+def test_a_parent_is_told_by_the_values_where_its_header_is_unknown(
+    root: Path, parent: str
+) -> None:
+    rows = [f"{n};{name};{above or ''};{n};{n % 2}" for n, (above, name) in TREE.items()]
+    header = f"id;bezeichnung;{parent};position;aktiv"
+    (root / "kategorien.csv").write_text("\n".join([header, *rows, ""]))
+    write_products(root, "id;title;kategorie_id", ";")
+    settings = suggested(root)
+    assert settings.categories.tree is not None
+    assert settings.categories.tree.parent == parent
+    assert settings.categories.columns == ["kategorie_id"]
+    check(root, settings)
+
+
+def test_of_tables_that_are_no_tree_the_largest_is_read_and_the_others_are_named(
+    root: Path,
+) -> None:
+    rows = [f"{n};Maker {n};{1 + n % 3}" for n in range(1, 9)]
+    (root / "a_makers.csv").write_text("\n".join(["id;name;country_id", *rows, ""]))
+    write_products(root, "id;title;category_id", ";")
+    out = root.parent / "shop.yaml"
+    figures = suggest_config(str(root), str(out))
+    settings = load_settings(out)
+    assert (settings.source.files, settings.categories.tree) == ("all.csv", None)
+    assert figures["files_left_out"] == "a_makers.csv"
+    assert figures["rejected"] == 0
