@@ -1,7 +1,7 @@
 """Plan the labelling of all products anew: what a new champion could change, the likeliest first.
 
-A product comes the earlier the less sure its label was (the margin between its two best
-probabilities); one without a label comes first; one that the champion labelled already, from this
+A product comes the earlier the less sure its label was (by how much its probability leads the
+next one below); one without a label comes first; one that the champion labelled already, from this
 very title, is left out. What is left is cut into chunks, each a dump of its own.
 """
 

@@ -172,7 +172,10 @@ def _with_column(
             yield read_batch(block, file.number, file.category), block.rejects
     except MissingColumn as missing:
         for block in _blocks(file, source, categories, features, str(missing)):
-            yield _nothing(), block.rejects
+            rejects = block.rejects
+            if missing.delimiter:  # what else is found fault with was cut by the wrong one
+                rejects = [bad._replace(reason=str(missing)) for bad in rejects]
+            yield _nothing(), rejects
 
 
 def first_records(

@@ -118,15 +118,19 @@ def write_seen_ngrams(bits: bytes, *, folder: str) -> None:
 
 
 def why_no_example(folder: str, level: str) -> str:
-    """Return why a `stats` folder without examples has none: its rejects, or what they lack."""
-    if reasons := read_reasons(folder):
-        return f"most often: {most_frequent(reasons)}"
-    figures = read_figures(folder)
+    """Return what kept most records of a `stats` folder without examples from being one."""
+    figures, reasons = read_figures(folder), read_reasons(folder)
     if not figures["records"]:
         return "no file has more than a header; is source.encoding right?"
-    if figures["dropped_conflicts"]:
-        return "all titles stand in several categories, and objectives.exclusive.conflicts is drop"
-    return f"no category has a part for the level {level}; is categories.separator right?"
+    often = most_frequent(reasons) if reasons else ""
+    if often and reasons[often] >= figures["records"] - figures["rejected"]:
+        return f"most often: {often}"
+    if figures["dropped_conflicts"] >= figures["unlabelled"]:
+        return "most titles stand in several categories, and objectives.exclusive.conflicts is drop"
+    return (
+        f"most often: no category at the level {level}; are categories.levels.{level} and "
+        "categories.separator right?"
+    )
 
 
 def read_reasons(folder: str) -> dict[str, int]:

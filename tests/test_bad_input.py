@@ -97,7 +97,7 @@ def test_a_level_that_no_category_has_stops_the_command(shop: Shop, tmp_path: Pa
     (tmp_path / "catalogue" / "home-bath.csv").write_bytes(b"ad\nlamp\nsofa\n")
     sets = ["objectives.exclusive.level=sub"]
     said = shop("preprocess", "--input", tmp_path / "catalogue", sets=sets)
-    one_line(said, "none of 2 records", "no category has a part for the level sub", "separator")
+    one_line(said, "none of 2 records", "no category at the level sub", "categories.levels.sub")
     _nothing_finished(shop)
 
 

@@ -15,6 +15,7 @@ from configs.columns import ColumnFeature
 from configs.features import TextSettings
 from configs.training import ObjectiveName
 from pipelines import storage
+from trainer.answers import best_answers
 from trainer.columns import raw_type
 from trainer.dataset import parse_examples
 from trainer.losses import sum_up
@@ -88,9 +89,10 @@ class TitleClassifier(tf.Module):
         return found
 
     def _label(self, title: tf.Tensor, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return `labels` string [n, k] and `probabilities` float32 [n, k], the likeliest first.
+        """Return `labels` string [n, k] and `probabilities` float32 [n, k].
 
-        `label` [n] and `probability` [n] are the first of each.
+        `label` [n] and `probability` [n] are the first of each: the likeliest class, of a tree the
+        deepest likely node (`best_answers`). The others fall by probability.
         """
         found = self.score(title, *columns)  # its graph, which need not be traced anew
         labels = tf.gather(self.names, found["classes"])
@@ -108,7 +110,7 @@ class TitleClassifier(tf.Module):
         """
         text = self._clean(title)
         features = self._of_texts(text, columns)
-        found = self._top(self._answer(self._logits(features)))
+        found = self._best(self._answer(self._logits(features)))
         return {**found, "wordless": self._wordless(text, features)}
 
     def _wordless(self, text: tf.Tensor, features: Mapping[str, Any]) -> tf.Tensor:
@@ -119,7 +121,7 @@ class TitleClassifier(tf.Module):
 
     def _score_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the same for serialised examples [n], as the shards hold them."""
-        return self._top(self._probabilities_of_examples(example)["probabilities"])
+        return self._best(self._probabilities_of_examples(example)["probabilities"])
 
     def _probabilities_of_examples(self, example: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `probabilities` float32 [n, classes], in the order of `names`.
@@ -136,9 +138,10 @@ class TitleClassifier(tf.Module):
         As `__call__` for the other objective, and for the levels above the one that was learned.
         """
         found = {}
+        depths = {str(one.name): one.depths for one in self._heads.objectives}
         logits = self._logits(self._of_texts(self._clean(title), columns))
         for name, probabilities in self._more(logits).items():
-            top = self._top(probabilities)
+            top = best_answers(probabilities, self._top_k, depths.get(name))
             found[f"{name}_labels"] = tf.gather(self.more_names[name], top["classes"])
             found[f"{name}_probabilities"] = top["probabilities"]
         return found
@@ -183,9 +186,8 @@ class TitleClassifier(tf.Module):
                 found |= {level: sum_up(own, groups) for level, groups in self._above.items()}
         return found
 
-    def _top(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        top = tf.math.top_k(probabilities, k=min(self._top_k, probabilities.shape[1]))
-        return {"classes": top.indices, "probabilities": top.values}
+    def _best(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        return best_answers(probabilities, self._top_k, self._answering.depths)
 
 
 def _graph(method: Callable[..., Any], inputs: Sequence[tf.TensorSpec]) -> Any:

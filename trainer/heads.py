@@ -81,6 +81,7 @@ def _rule_based(
 
     return RuleBased(
         taxonomy.nodes,
+        depths=taxonomy.node_depths if taxonomy.node_depths.max() > 1 else None,
         weights=class_weights(training.class_weights, taxonomy.nodes, count),
         uniform=training.label_smoothing.uniform,
     )

@@ -25,8 +25,9 @@ MEASURED = ("loss", "rows", "hits")
 class Objective(Protocol):
     """What the training loop and the export know of an objective.
 
-    `names` are its classes, one column of logits each; `features` what it reads of an example,
-    `measured` the figures that `measure` sums up: `MEASURED` first.
+    `names` are its classes, one column of logits each; `depths` how far down the tree each lies,
+    int [names], None where there is no tree or only one class may be right. `features` is what it
+    reads of an example, `measured` the figures that `measure` sums up: `MEASURED` first.
     """
 
     @property
@@ -34,6 +35,9 @@ class Objective(Protocol):
 
     @property
     def names(self) -> Sequence[str]: ...
+
+    @property
+    def depths(self) -> np.ndarray | None: ...
 
     @property
     def features(self) -> tuple[str, ...]: ...
@@ -66,6 +70,7 @@ class Exclusive:
     categories: float = 0.0
     above: Mapping[str, np.ndarray] | None = None
     above_weight: float = 1.0
+    depths: np.ndarray | None = None
     name: ObjectiveName = "exclusive"
     measured: tuple[str, ...] = MEASURED
 
@@ -127,6 +132,7 @@ class RuleBased:
     """
 
     names: Sequence[str]
+    depths: np.ndarray | None = None
     weights: np.ndarray | None = None
     uniform: float = 0.0
     name: ObjectiveName = "rule_based"

@@ -88,6 +88,11 @@ class Taxonomy:
         return tuple(sorted(every))
 
     @cached_property
+    def node_depths(self) -> np.ndarray:
+        """How many parts the path of each of `nodes` has, int64 [nodes]."""
+        return np.array([len(node.split(self.separator)) for node in self.nodes], np.int64)
+
+    @cached_property
     def node_ids(self) -> list[np.ndarray]:
         """For each category id the sorted ids of itself and its ancestors in `nodes`."""
         position = {name: i for i, name in enumerate(self.nodes)}

@@ -61,7 +61,9 @@ def predictions_batch(
     names: pa.Array,
     provenance: Provenance,
 ) -> pa.RecordBatch:
-    """Return rows of `PREDICTIONS`; `classes` int [n, k] and `probabilities` [n, k] fall by k.
+    """Return rows of `PREDICTIONS`, of `classes` int [n, k] and `probabilities` [n, k].
+
+    The first of each is the label; the others fall by probability.
 
     Probabilities are rounded: the same title may differ in its last bits from batch to batch, and
     that is no other answer.

@@ -169,7 +169,15 @@ def test_products_without_a_row_are_refused(shop: tuple[Path, str, Settings]) ->
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "expected"), [([], 0), ([0.75], 0.75), ([0.75, 0.25, 0.0], 0.5)]
+    ("probabilities", "expected"),
+    [
+        ([], 0),
+        ([0.75], 0.75),
+        ([0.75, 0.25, 0.0], 0.5),
+        ([0.5, 0.5, 0.0], 0),
+        ([0.5, 1.0, 0.75, 0.25], 0.25),  # a node of a tree behind its label: those above it
+        ([0.5, 1.0, 0.75], 0.5),
+    ],
 )
 def test_margin(probabilities: list[float], expected: float) -> None:
     assert margin(probabilities) == expected

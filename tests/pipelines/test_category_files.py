@@ -72,6 +72,20 @@ def test_every_record_of_a_file_without_the_column_is_a_reject_with_its_bytes(
     ]
 
 
+def test_all_records_of_a_file_of_another_delimiter_are_rejects_for_that_reason(
+    tmp_path: Path,
+) -> None:
+    """However many columns they seem to have: `A bed, red` is no fault of theirs."""
+    lines = ["title;price", "A bed, red;1", "A cot;2", '"A bib, blue";3', "A toy, soft;4", ""]
+    (tmp_path / "shop_a.csv").write_text("\n".join(lines))
+    rows, rejects = read(tmp_path)
+    assert rows == []
+    (reason,) = {bad.reason for bad in rejects}
+    assert reason.startswith("no column title; its header is ['title;price']")
+    assert reason.endswith("is ';' its delimiter?")
+    assert sorted(bad.line for bad in rejects) == [2, 3, 4, 5]
+
+
 def test_bytes_that_are_no_character_are_a_reject(tmp_path: Path) -> None:
     (tmp_path / "shop_a.csv").write_bytes(b"title\ncaf\xe9\nBed\n")
     assert read(tmp_path) == (

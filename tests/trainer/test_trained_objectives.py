@@ -13,6 +13,7 @@ import pytest
 from chain import Shop, predictions, write_dump
 
 from pipelines.statistics import read_taxonomy
+from trainer.answers import best_answers
 
 TITLES = ["acme wrist watch black", "gaming laptop", "one of its kind lone", "", "bath towel"]
 BOTH = ["training.objectives=[exclusive,rule_based]"]
@@ -95,7 +96,7 @@ def test_what_is_predicted_at_full_sums_up_the_tree_to_main(written: Shop, loade
 def test_raw_titles_get_the_labels_of_every_level_and_of_the_other_objective(
     written: Shop, loaded: Any
 ) -> None:
-    """As their examples do: the same probabilities, the likeliest first."""
+    """As their examples do: the same probabilities, the likeliest first; of a tree the label."""
     import tensorflow as tf
 
     examples = serialised(written)
@@ -105,13 +106,17 @@ def test_raw_titles_get_the_labels_of_every_level_and_of_the_other_objective(
         loaded.signatures["score_more"](titles),
         loaded.probabilities_of_examples(examples),
     )
-    for name in ("main", "bottom", "rule_based"):
+    for name in ("main", "bottom"):
         shown, whole = found[f"{name}_probabilities"].numpy(), dense[name].numpy()
         first = loaded.more_names[name].numpy()[whole.argmax(axis=1)]
         np.testing.assert_allclose(shown[:, 0], whole.max(axis=1), atol=1e-6)
         sure = np.diff(np.sort(whole, axis=1)[:, -2:])[:, 0] > 1e-5
         assert (found[f"{name}_labels"].numpy()[sure, 0] == first[sure]).all()
         assert (np.diff(shown, axis=1) <= 0).all()
+    best = best_answers(dense["rule_based"], 1, read_taxonomy(written.at().stats).node_depths)
+    shown = found["rule_based_probabilities"].numpy()
+    np.testing.assert_allclose(shown[:, :1], best["probabilities"].numpy(), atol=1e-6)
+    assert (np.diff(shown[:, 1:], axis=1) <= 0).all()
 
 
 def test_another_process_gets_the_same_probabilities(
@@ -129,18 +134,33 @@ def test_another_process_gets_the_same_probabilities(
         assert np.abs(here[name].numpy() - np.array(values)).max() <= 1e-6, name
 
 
-def test_rule_based_alone_gives_a_dump_its_likeliest_nodes(written: Shop, tmp_path: Path) -> None:
-    dump = write_dump(tmp_path / "dump.csv", [("1", "bath towel"), ("2", "gaming laptop")])
-    sets = ["training.objectives=[rule_based]", "training.class_weights=balanced"]
+def test_rule_based_alone_gives_a_dump_its_deepest_likely_nodes(
+    written: Shop, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    titles = ["Acme bath towel - black", "Norvik gaming laptop - RED", "Acme gold ring - white"]
+    dump = write_dump(tmp_path / "dump.csv", [(str(n), title) for n, title in enumerate(titles)])
+    epochs = ["models.bag_of_ngrams.epochs=20", "models.bag_of_ngrams.patience=20"]
+    sets = [*epochs, "training.objectives=[rule_based]", "training.class_weights=balanced"]
     figures = trained(written, sets)
     assert {"val_loss", "val_accuracy", "val_micro_f1"} < set(figures)
     assert figures["history"][-1]["loss"] < figures["history"][0]["loss"]
     said = shop_predicts(written, dump, figures)
-    nodes = set(read_taxonomy(written.at().stats).nodes)
+    taxonomy = read_taxonomy(written.at().stats)
     for row in said:
-        assert set(row["labels"]) <= nodes
+        assert set(row["labels"]) <= set(taxonomy.nodes)
         assert row["label"] == row["labels"][0]
-        assert row["probabilities"] == sorted(row["probabilities"], reverse=True)
+        assert row["probability"] == row["probabilities"][0] >= 0.5
+        assert row["probabilities"][1:] == sorted(row["probabilities"][1:], reverse=True)
+    deepest = [
+        "home_kitchen_bath_towels",
+        "electronics_computers_laptops",
+        "women-fashion_jewelry_rings",
+    ]
+    assert [row["label"] for row in said] == deepest
+    alone = tf.saved_model.load(model_folder(written, figures)).signatures["serving_default"]
+    assert [x.decode() for x in alone(tf.constant(titles))["label"].numpy()] == deepest
     assert max(sum(row["probabilities"]) for row in said) > 1.0  # each is asked for itself
     assert described(written, figures)["objective"] == "rule_based"
 

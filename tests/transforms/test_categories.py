@@ -118,6 +118,7 @@ def test_the_order_in_which_categories_are_seen_changes_nothing(tree: Taxonomy) 
 
 def test_nodes_are_all_categories_and_their_ancestors_sorted(tree: Taxonomy) -> None:
     assert tree.nodes == ("a", "a_z", "b", "b_x", "b_x_y")
+    assert tree.node_depths.tolist() == [1, 2, 1, 2, 3]
     assert [ids.tolist() for ids in tree.node_ids] == [[0, 1], [2], [2, 3, 4]]
 
 
