@@ -97,10 +97,12 @@ def _closest_if_new(label: str, url: Any, store: StoreSettings) -> list[str] | N
 
 def _warn_of_new(label: str, closest: list[str], write_id: str) -> None:
     """Say that a label is new: a person may open a shelf, or have mistyped the name of one."""
-    like = f"like it are {', '.join(map(repr, closest))}" if closest else "none is like it"
+    from pipelines.likeness import in_words
+
     sys.stderr.write(
         f"aisle labels: {label[:_SHOWN_CHARACTERS]!r} is set, but no other product has this label "
-        f"({like}); if it is mistyped, take it back with aisle undo --write {write_id}\n"
+        f"({in_words(closest)}); if it is mistyped, take it back with "
+        f"aisle undo --write {write_id}\n"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from configs.columns import ColumnFeatures, read_columns
 from configs.dump import DumpSettings
 from configs.errors import UsageError
 from configs.loading import fingerprint
-from configs.rules import RuleBook, load_rules
+from configs.rules import RuleBook
 from configs.settings import Settings
 from pipelines import storage
 from pipelines.dumps import DumpFile, dump_fingerprint, find_dump_files, parts_of
@@ -28,13 +27,13 @@ from pipelines.predict_parts import CutById, PredictPart
 from pipelines.progress import ProgressLog, show_progress
 from pipelines.read_dump import REJECTS, ReadDump
 from pipelines.rejects import count_reasons, most_frequent, with_reason
-from pipelines.run_files import read_description
+from pipelines.rules_of_today import RulesOfToday, rules_of_today, warn_of_unknown
+from pipelines.run_files import read_description, read_label_names
 from pipelines.runner import check_shared, is_on_this_machine, pipeline_options, running
 from pipelines.stage import Outcome, run_stage
 from pipelines.write_rejects import WriteRejects
 from transforms.csv_records import NO_WORD
 from transforms.predictions import Provenance
-from transforms.rules import report
 from transforms.title_steps import AddCounters
 
 _COUNTS = "counts.json"
@@ -53,11 +52,12 @@ def batch_predict(
 ) -> Outcome:
     """Run the stage on the dump with the export named `model`; return its manifest.
 
-    Raises `UsageError` where the model is not exported, the dump cannot be read, or not one row of
-    it can.
+    Raises `UsageError` where the model is not exported, the dump cannot be read, or not one of its
+    rows gets a label.
     """
     options = _options(settings, artifacts, dump, beam_arguments)
     export, provenance, features, rules = _model(settings, artifacts, model)
+    book = rules.book if rules else None
     files = find_dump_files(dump, settings.dump, features)
     reuse = settings.dump.reuse_scores and not features
 
@@ -66,6 +66,8 @@ def batch_predict(
         earlier = earlier_parts(artifacts, dump_id, scorer) if reuse else []
         here = is_on_this_machine(options) and not storage.is_remote(work)
         log = ProgressLog(f"{work}/progress.log" if here else None)
+        unknown = rules.unknown_labels(read_label_names(f"{export}/model")) if rules else []
+        warn_of_unknown(unknown)
         with (
             show_progress("predict", log, {}),
             running(options, settings.pipeline, work) as pipeline,
@@ -80,19 +82,19 @@ def batch_predict(
                 work,
                 log,
                 features,
-                rules,
+                book,
                 earlier,
             )
         counts = json.loads(storage.read_bytes(f"{work}/{_COUNTS}"))
-        _check_some_read(dump, counts)
+        _check_some_labelled(dump, counts)
         rejects = f"{artifacts.predictions(dump_id)}/rejected"
         figures = with_reason(_figures(counts, provenance), _reasons(counts), rejects)
         if reuse:
             figures |= {"scored_before": counts.get("reused", 0), SCORED_BY: scorer}
         if rules:
-            told = report(_rule_counts(counts), rules.rules, rules.version)
+            told = rules.report(counts, unknown)
             storage.write_bytes(f"{work}/predictions/{RULES_REPORT}", _json(told))
-            figures["rules"] = {name: told[name] for name in ("version", "never_fire", "disagree")}
+            figures["rules"] = {name: told[name] for name in told if name != "rules"}
         return figures
 
     return run_stage(
@@ -101,7 +103,7 @@ def batch_predict(
         folders={"predictions": artifacts.predictions(dump_id)},
         work=f"{artifacts.work}/{dump_id}",
         input_fingerprint=dump_fingerprint(files),
-        config_fingerprint=_fingerprint(settings.dump, provenance, rules),
+        config_fingerprint=_fingerprint(settings.dump, provenance, book),
         force=force,
         renamed_by="--dump-id",
     )
@@ -110,7 +112,7 @@ def batch_predict(
 def predict_fingerprint(settings: Settings, artifacts: RunArtifacts, model: str) -> str:
     """Fingerprint what the labels of a dump hang on beside it: settings, export, rules of today."""
     _, provenance, _, rules = _model(settings, artifacts, model)
-    return _fingerprint(settings.dump, provenance, rules)
+    return _fingerprint(settings.dump, provenance, rules.book if rules else None)
 
 
 def _fingerprint(settings: DumpSettings, provenance: Provenance, rules: RuleBook | None) -> str:
@@ -137,7 +139,8 @@ def plan_predict(
     work = f"{artifacts.work}/{dump_id}/predict"
     pipeline = beam.Pipeline(options=options)
     model_path, log = f"{export}/model", ProgressLog()
-    build(pipeline, files, settings.dump, model_path, provenance, work, log, features, rules)
+    book = rules.book if rules else None
+    build(pipeline, files, settings.dump, model_path, provenance, work, log, features, book)
     return write_job(pipeline, folder)
 
 
@@ -152,31 +155,13 @@ def _options(
 
 def _model(
     settings: Settings, artifacts: RunArtifacts, model: str
-) -> tuple[str, Provenance, ColumnFeatures, RuleBook | None]:
+) -> tuple[str, Provenance, ColumnFeatures, RulesOfToday | None]:
     """Return an export's folder, what it says of itself, and the rules that hold for it today."""
     export = artifacts.exports(model)
     require_export(artifacts, model)
     provenance, features = _provenance(export), _features(export)
-    book = load_rules(settings.dump.rules) if settings.dump.rules else None
-    return export, provenance, features, in_force(book, features) if book else None
-
-
-def in_force(book: RuleBook, features: ColumnFeatures) -> RuleBook:
-    """Return the rules that hold today; raise `UsageError` for a column that is not read."""
-    for rule in book.rules:
-        for column in rule.column_is:
-            if column not in features:
-                raise UsageError(
-                    f"rule {rule.name!r}: column_is names {column!r}, but the model reads only "
-                    f"{sorted(features) or 'the title'}; name it in features.columns and train"
-                )
-    today = datetime.datetime.now(datetime.UTC).date()
-    return book.model_copy(update={"rules": book.in_force(today)})
-
-
-def _rule_counts(counts: dict[str, int]) -> Counter[tuple[str, ...]]:
-    named = ((key.split(":"), count) for key, count in counts.items())
-    return Counter({tuple(key[1:]): count for key, count in named if key[0] == "rule"})
+    rules = rules_of_today(settings.dump.rules, features) if settings.dump.rules else None
+    return export, provenance, features, rules
 
 
 def _json(value: object) -> bytes:
@@ -200,12 +185,18 @@ def _reasons(counts: dict[str, int]) -> dict[str, int]:
     return {reason: count for (kind, _, reason), count in named if kind == "rejected"}
 
 
-def _check_some_read(dump: str, counts: dict[str, int]) -> None:
-    """Raise `UsageError` where there are rows, but none could be read. None at all is no error."""
+def _rows(counts: dict[str, int], reasons: dict[str, int]) -> int:
+    """Return how many rows the dump has: those without a word were read, and rejected after."""
+    return counts.get("rows", 0) + sum(reasons.values()) - reasons.get(NO_WORD, 0)
+
+
+def _check_some_labelled(dump: str, counts: dict[str, int]) -> None:
+    """Raise `UsageError` where there are rows, but none got a label. None at all is no error."""
     reasons = _reasons(counts)
-    if reasons and not counts.get("rows"):
+    if reasons and not counts.get("predictions"):
+        what = "got a label" if counts.get("rows") else "could be read"
         raise UsageError(
-            f"--dump {dump}: none of {sum(reasons.values())} rows could be read (most often: "
+            f"--dump {dump}: none of {_rows(counts, reasons)} rows {what} (most often: "
             f"{most_frequent(reasons)}); correct dump in the config, or name another file"
         )
 
@@ -213,7 +204,7 @@ def _check_some_read(dump: str, counts: dict[str, int]) -> None:
 def _figures(counts: dict[str, int], provenance: Provenance) -> dict[str, Any]:
     reasons = _reasons(counts)
     rejected = sum(reasons.values())
-    rows = counts.get("rows", 0) + rejected - reasons.get(NO_WORD, 0)  # these were read
+    rows = _rows(counts, reasons)
     predictions = counts.get("predictions", 0)
     repeated = counts.get("repeated_ids", 0)
     if rows != predictions + rejected + repeated:

@@ -57,6 +57,16 @@ def read_metrics(evaluation: str, model: str, *keys: str) -> dict[str, Any]:
     return read_document(f"{evaluation}/metrics.json", f"evaluate --model {model}", keys)
 
 
+def read_label_names(path: str) -> list[str]:
+    """Return the labels that the model of an export knows, by class; its graph is not loaded."""
+    import tensorflow as tf
+
+    with naming_file(path, "train", tf.errors.OpError):
+        saved = tf.train.load_checkpoint(f"{storage.fetched(path)}/variables/variables")
+        names = saved.get_tensor("names/.ATTRIBUTES/VARIABLE_VALUE")
+    return [name.decode("utf-8") for name in names.tolist()]
+
+
 def load_saved_model(path: str) -> Any:
     """Load the model of an export."""
     import tensorflow as tf

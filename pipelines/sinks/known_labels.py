@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-
 import sqlalchemy as sa
 
+from pipelines.likeness import labels_like
 from pipelines.sinks.engine import one_line
 from pipelines.sinks.ledger import Ledger
-
-_SHOWN = 3
 
 
 def closest_of_unknown(ledger: Ledger, label: str) -> list[str] | None:
@@ -24,4 +21,4 @@ def closest_of_unknown(ledger: Ledger, label: str) -> list[str] | None:
         if known is not None:
             return None
         every = connection.execute(sa.select(labels).distinct().order_by(labels)).scalars().all()
-    return difflib.get_close_matches(label, every, _SHOWN) if every else None
+    return labels_like(label, every) if every else None
