@@ -51,6 +51,7 @@ from transforms.labels import BETWEEN_LABELS
 
 _TRIED_RECORDS = 2000
 _SHOWN = 5
+_NO_LETTER = re.compile(r"[\ud800-\udfff]|\\uD[89A-F]")  # as YAML writes them
 NOTHING_READ = "nothing_read"
 
 
@@ -87,6 +88,7 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
         raise UsageError(f"--out {out}: is there already; name another file, or remove it")
     seen = _look(input_root)
     document = _document(input_root, seen)
+    _check_letters(input_root, document)
     settings = parse_settings(document, out)
     trial = _try(input_root, settings)
     storage.make_folder(posixpath.dirname(out) or ".", "--out")
@@ -158,6 +160,19 @@ def _document(root: str, seen: _Seen) -> dict[str, Any]:
         document["objectives"] = {"exclusive": {"conflicts": "deepest"}}
     dump = {"id": roles.id or "id", "title": roles.title}
     return {**document, "dump": dump | _dump_form(files[0].relative, sample.source)}
+
+
+def _check_letters(root: str, document: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where a header, or the name of a file, has bytes that are no character."""
+    text = yaml.safe_dump(document, allow_unicode=True)
+    odd = next((line for line in text.splitlines() if _NO_LETTER.search(line)), None)
+    if odd is not None:
+        where = odd.strip(" -").encode("ascii", "backslashreplace").decode()
+        raise UsageError(
+            f"--input {root}: a header or a file's name has bytes that are no character in "
+            f"{document['source'].get('encoding', 'utf-8')}, at {where}; mend it, or put files of "
+            "one encoding in a folder of their own"
+        )
 
 
 def _dump_form(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
