@@ -54,6 +54,7 @@ _ATTRIBUTES = """
     пол 性别 성별 age tax shipping customer season price energy material
 """
 _WEAK_CATEGORIES = "rating score sentiment label labels tags type"
+_SETS = "tags labels keywords etiquetas etiketten"  # of which a record has several
 _IDS = """
     id sku productid itemid itemsku asin ean gtin upc artikelnummer artikelnr artnr offerid code
     codigo reference ref kod kodproduktu productcode itemcode codeproduit codigoproducto код артикул
@@ -66,6 +67,11 @@ _PARENTS = """
     父 上级 上級 親 상위
 """
 _LEVELS = "l lvl level ebene niveau nivel livello poziom taso niva seviye уровень レベル 级 層"
+_UNITS = """
+    text string str char varchar int integer long number numeric float double decimal date datetime
+    bool boolean url - -- n/a kg g mg l ml cl m cm mm km inch in ft oz lb eur usd gbp pln czk chf €
+    $ £ % pcs pc piece stk st stück szt ks tl руб кг г шт мм см 元 円 個 个
+"""
 _LEAVES = "name title value text label path fullname"
 
 
@@ -76,6 +82,7 @@ def _plain_names(names: str) -> tuple[str, ...]:
 TITLES = _plain_names(_TITLES)
 CATEGORIES = _plain_names(_CATEGORIES)
 WEAK_CATEGORIES = _plain_names(_WEAK_CATEGORIES)  # said of other things as well
+SETS = _plain_names(_SETS)
 IDS = _plain_names(_IDS)
 LEVELS = _plain_names(_LEVELS)
 PARENTS = _plain_names(_PARENTS)
@@ -83,6 +90,7 @@ _KNOWN_PLACES = {
     word: place for place, words in enumerate(_PLACES.split(";")) for word in _plain_names(words)
 }
 _ATTRIBUTE_WORDS = {*_plain_names(_ATTRIBUTES)}
+UNITS = {*_UNITS.split()}  # what a line of units beneath the header says
 LEAVES = _plain_names(_LEAVES)  # what in an object says its name: `category.name`
 
 

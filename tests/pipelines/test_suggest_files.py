@@ -63,6 +63,15 @@ def test_lines_before_the_header_are_skipped_in_catalogue_and_dump(
     assert dump_ids(root / "all.csv", settings.dump) == [each.id for each in products()]
 
 
+def test_a_line_of_units_beneath_the_header_is_no_record(root: Path) -> None:
+    rows = [[*row, n] for n, row in enumerate(named()[1:])]
+    header, units = ["id", "title", "category", "weight"], ["-", "text", "", "[kg]"]
+    (root / "all.csv").write_text("A report\n\n" + table([header, units, *rows]))
+    settings = suggested(root)
+    assert read(root, settings) == (records(), [])
+    assert dump_ids(root / "all.csv", settings.dump) == [each.id for each in products()]
+
+
 def test_blank_lines_between_records_are_rejects_and_no_hindrance(root: Path) -> None:
     (root / "all.csv").write_bytes(table(named()).replace("\n", "\r\r\n").encode())
     expected = ["a blank line"] * (len(products()) + 1)
