@@ -38,10 +38,10 @@ _CATEGORIES = """
 """
 # What stands before the name of a category, or behind it, where it is one of several levels.
 _PLACES = """
-    main top super master parent root primary first haupt ober hoofd huvud hoved glowna hlavni
+    main top super master parent root primary first haupt ober hoofd huvud hoved główna hlavni
     principal principale ana fo paa главная основная 大 대 一级;
     ;
-    sub secondary second unter under onder pod sous sotto alt al ala под 中 중 子 二级;
+    sub child secondary second unter under onder pod sous sotto alt al ala под 中 중 子 二级;
     tertiary third 小 소 三级;
     细 細 세 四级
 """
@@ -140,7 +140,9 @@ def place_of(name: str) -> tuple[str, int] | None:
 def _place_beside(word: str) -> tuple[str, int] | None:
     for stem in sorted((each for each in CATEGORIES if each in word), key=len):
         before, _, behind = word.partition(stem)
-        if (rest := before + behind) == "":
+        if before and behind:
+            continue
+        if (rest := before or behind) == "":
             return stem, 1
         for prefix, place in _KNOWN_PLACES.items():
             times = len(rest) // len(prefix)
