@@ -64,7 +64,7 @@ class Layout:
 
 def names_columns(row: Sequence[str]) -> bool:
     """Tell whether a record has the names of two columns at least, as many feeds call them."""
-    return sum(plain(name) in _KNOWN for name in row) > 1
+    return sum(plain(name) in _KNOWN for name in row) > 1 and not names_units(row)
 
 
 def names_units(row: Sequence[str]) -> bool:

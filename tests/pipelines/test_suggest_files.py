@@ -63,9 +63,10 @@ def test_lines_before_the_header_are_skipped_in_catalogue_and_dump(
     assert dump_ids(root / "all.csv", settings.dump) == [each.id for each in products()]
 
 
-def test_a_line_of_units_beneath_the_header_is_no_record(root: Path) -> None:
+@pytest.mark.parametrize("units", [["-", "text", "", "[kg]"], ["-", "text", "text", "kg"]])
+def test_a_line_of_units_beneath_the_header_is_no_record(root: Path, units: list[str]) -> None:
     rows = [[*row, n] for n, row in enumerate(named()[1:])]
-    header, units = ["id", "title", "category", "weight"], ["-", "text", "", "[kg]"]
+    header = ["id", "title", "category", "weight"]
     (root / "all.csv").write_text("A report\n\n" + table([header, units, *rows]))
     settings = suggested(root)
     assert read(root, settings) == (records(), [])
