@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from transforms.labels import BETWEEN_LABELS
 NOTHING_READ = "nothing_read"
 _TRIED_RECORDS = 2000
 _SHOWN = 5
+_SOME = 50  # records, of which it can be said
 
 
 @dataclass
@@ -83,6 +84,7 @@ def trial_figures(document: Mapping[str, Any], settings: Settings, trial: Trial)
         **({} if trial.titles else {NOTHING_READ: _why_nothing(document, reasons)}),
         "main_classes_in_these": len(names - {None}),
         "categories_in_these": len(set(labels)),
+        **_lonely(labels),
         **_alike(itertools.chain(*every), rules.separator),
         "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],
     }
@@ -95,6 +97,14 @@ def _why_nothing(document: Mapping[str, Any], reasons: Counter[str]) -> str:
     return f"all {reasons.total()} records that were tried are rejected, most as: " + (
         most_frequent(reasons)
     )
+
+
+def _lonely(labels: Sequence[str]) -> dict[str, str]:
+    """Say how many categories have one record alone, where most do: what is learned of those?"""
+    counts = Counter(labels)
+    once = sum(count == 1 for count in counts.values())
+    most = len(labels) >= _SOME and once > len(labels) / 2
+    return {"categories_of_one_record": f"{once} of {len(counts)}"} if most else {}
 
 
 def _alike(labels: Iterable[str], separator: str) -> dict[str, str]:

@@ -36,3 +36,8 @@ def test_categories_that_differ_in_case_alone_are_named(
 
 def test_of_categories_that_are_all_unlike_nothing_is_said(tmp_path: Path) -> None:
     assert "categories_alike" not in figures(tmp_path, [list(e.path) for e in products()])
+
+
+def test_categories_of_one_record_are_counted_where_most_are_such(tmp_path: Path) -> None:
+    paths = [[*e.path, f"Model {n if n % 5 else 0}"] for n, e in enumerate(products())]
+    assert figures(tmp_path, paths)["categories_of_one_record"] == "72 of 78"
