@@ -11,7 +11,7 @@ from pipelines.suggest.levels import NO_NAME, Columns, not_twice, numbered_level
 from pipelines.suggest.names import CATEGORIES, WEAK_CATEGORIES, by_name, plain
 from pipelines.suggest.paths import SEPARATORS, filled, is_number, is_tree, share_of, texts_of
 
-_PIECES = re.compile(r"[>»›|/,;]")
+_PIECES = re.compile(r"::|[>»›→|/\\,;]")
 _SURE, _WEAK = 1.0, 0.5
 _COMES_AGAIN = 0.3  # of the texts of a category this share has been there before, at least
 

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import itertools
 import os
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from configs.errors import UsageError
 from configs.loading import parse_settings
-from configs.settings import Settings
 from pipelines import listing, storage
-from pipelines.category_files import (
-    CategoryFile,
-    find_category_files,
-    first_records,
-    read_category_file,
-)
 from pipelines.dumps import DELIMITERS, ENDINGS
-from pipelines.file_parts import FilePart
-from pipelines.labelled_records import table_format
-from pipelines.rejects import MOST_OFTEN, most_frequent
 from pipelines.suggest.category_rules import categories_of, levels_of, name_what_is_above
 from pipelines.suggest.files import (
     ending_of,
@@ -39,19 +27,14 @@ from pipelines.suggest.files import (
     shown,
     some_of,
 )
-from pipelines.suggest.further import PLACES, further_pieces, plain_lines, sampled
 from pipelines.suggest.paths import texts_of
 from pipelines.suggest.roles import roles_of
-from pipelines.suggest.samples import Sample, sample_of, spread_over
+from pipelines.suggest.samples import Sample, sample_of
 from pipelines.suggest.trees import FoundTree, ParentTable, parent_tables, tree_of
+from pipelines.suggest.trial import trial_figures, try_config
 from pipelines.unpacking import plain_name
-from transforms.categories import level_name
-from transforms.csv_records import RejectedRow
-from transforms.labels import BETWEEN_LABELS
 
-_TRIED_RECORDS = 2000
-_SHOWN = 5
-NOTHING_READ = "nothing_read"
+_NO_LETTER = re.compile(r"[\ud800-\udfff]|\\uD[89A-F]")  # as YAML writes them
 
 
 @dataclass(frozen=True)
@@ -68,15 +51,6 @@ class _Seen:
     tree: FoundTree | None = None
 
 
-@dataclass
-class Trial:
-    """What a config reads of some records: titles with their categories, and rejects."""
-
-    titles: list[str] = field(default_factory=list)
-    categories: list[str] = field(default_factory=list)
-    rejects: list[RejectedRow] = field(default_factory=list)
-
-
 def suggest_config(input_root: str, out: str) -> dict[str, Any]:
     """Write a config for the category files below a folder; return what it says, and reads.
 
@@ -87,11 +61,12 @@ def suggest_config(input_root: str, out: str) -> dict[str, Any]:
         raise UsageError(f"--out {out}: is there already; name another file, or remove it")
     seen = _look(input_root)
     document = _document(input_root, seen)
+    _check_letters(input_root, document)
     settings = parse_settings(document, out)
-    trial = _try(input_root, settings)
+    trial = try_config(input_root, settings)
     storage.make_folder(posixpath.dirname(out) or ".", "--out")
     storage.write_bytes(out, _as_yaml(document, seen.files).encode())
-    figures = _figures(document, settings, trial)
+    figures = trial_figures(document, settings, trial)
     aside = {"files_left_out": seen.left_out} if seen.left_out else {}
     if too := found_by(settings.source.files, seen.others):
         aside["files_that_are_read_too"] = some_of(too)
@@ -160,6 +135,19 @@ def _document(root: str, seen: _Seen) -> dict[str, Any]:
     return {**document, "dump": dump | _dump_form(files[0].relative, sample.source)}
 
 
+def _check_letters(root: str, document: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where a header, or the name of a file, has bytes that are no character."""
+    text = yaml.safe_dump(document, allow_unicode=True)
+    odd = next((line for line in text.splitlines() if _NO_LETTER.search(line)), None)
+    if odd is not None:
+        where = odd.strip(" -").encode("ascii", "backslashreplace").decode()
+        raise UsageError(
+            f"--input {root}: a header or a file's name has bytes that are no character in "
+            f"{document['source'].get('encoding', 'utf-8')}, at {where}; mend it, or put files of "
+            "one encoding in a folder of their own"
+        )
+
+
 def _dump_form(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return how a dump is written, if it is as the category files are."""
     alike = ("items", "encoding", "quoting", "escape", "header", "skip_lines")
@@ -177,69 +165,6 @@ def _dump_form(name: str, source: Mapping[str, Any]) -> dict[str, Any]:
 def _name(root: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", os.path.basename(root.rstrip("/"))).strip("_.-")
     return name or "catalogue"
-
-
-def _try(root: str, settings: Settings) -> Trial:
-    """Read some records as preprocessing will, of files spread over all."""
-    trial = Trial()
-    some = _and_further(spread_over(find_category_files(root, settings)[0], PLACES), settings)
-    for file in some:
-        share = _TRIED_RECORDS // len(some)
-        read = read_category_file(file, settings.source, settings.categories)
-        for batch, rejects in first_records(read, share):
-            trial.titles += batch.column("title").to_pylist()
-            trial.categories += batch.column("category").to_pylist()
-            trial.rejects += rejects
-    return trial
-
-
-def _and_further(files: list[CategoryFile], settings: Settings) -> list[CategoryFile]:
-    """Return the files, and of large ones what stands further on."""
-    source = settings.source
-    forms = {"table": sampled(table_format(source)), "jsonl": plain_lines(source.encoding)}
-    if source.format not in forms:
-        return files
-    begins: dict[CategoryFile, list[int]] = {file: [0] for file in files}
-    for file, piece in further_pieces(files, forms[source.format]):
-        begins[file].append(piece.begin)
-    return [
-        replace(file, part=FilePart(begin, end))
-        for file, places in begins.items()
-        for begin, end in itertools.zip_longest(places, places[1:])
-    ]
-
-
-def _figures(document: dict[str, Any], settings: Settings, trial: Trial) -> dict[str, Any]:
-    rules = settings.categories
-    main = rules.levels["main"]
-    labels = [c.split(BETWEEN_LABELS)[0] for c in trial.categories]
-    names = {level_name(c, rules.separator, main.part, main.min_parts) for c in labels}
-    spread = range(0, len(labels), max(1, len(labels) // _SHOWN))
-    reasons = Counter(bad.reason for bad in trial.rejects)
-    of_files = {"file_name": "the file's name", "folders": "the folder"}
-    in_tree = f" in {rules.tree.files}" if rules.tree else ""
-    return {
-        "format": document["source"].get("format", "table"),
-        "encoding": settings.source.encoding,
-        "title": settings.source.columns.title[0],
-        "category": of_files.get(rules.source) or " + ".join(rules.columns) + in_tree,
-        "records_tried": len(trial.titles) + len(trial.rejects),
-        "rejected": len(trial.rejects),
-        **({MOST_OFTEN: most_frequent(reasons)} if reasons else {}),
-        **({} if trial.titles else {NOTHING_READ: _why_nothing(document, reasons)}),
-        "main_classes_in_these": len(names - {None}),
-        "categories_in_these": len(set(labels)),
-        "samples": [[trial.titles[n], labels[n]] for n in itertools.islice(spread, _SHOWN)],
-    }
-
-
-def _why_nothing(document: Mapping[str, Any], reasons: Counter[str]) -> str:
-    """Say in one line what is wrong with a config that reads no record."""
-    if not reasons:
-        return f"no record was read: source.files {document['source']['files']!r} finds none"
-    return f"all {reasons.total()} records that were tried are rejected, most as: " + (
-        most_frequent(reasons)
-    )
 
 
 def _as_yaml(document: dict[str, Any], files: Sequence[listing.FileInfo]) -> str:

@@ -7,6 +7,7 @@ is taken in which the letters are those of one language.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ _BESIDE_LETTERS = re.compile(r"(?<=[A-Za-z])[^\W\x00-\x7f]|[^\W\x00-\x7f](?=[A-Z
 _INSIDE_WORDS = re.compile(r"(?<=[A-Za-z])[^\w\s\x00-\x7f’](?=[A-Za-z])")
 _LEAST_FIT, _SURE_FIT = 0.5, 0.95  # surer than the guess of an encoding of East Asia
 _LEAST_SHARE, _SURE_SHARE = 0.4, 0.6
+_BROKEN = 0.05  # of the bytes of letters beside ASCII
 _PLAIN = re.compile(rb"[A-Za-z]")
 _UTF_16 = ((1, "utf-16-le"), (0, "utf-16-be"))
 _MANY_ZEROS = 8  # in UTF-16 every second byte of Latin text; one in so many is enough
@@ -53,7 +55,7 @@ _MANY_ZEROS = 8  # in UTF-16 every second byte of Latin text; one in so many is 
 def encoding_of(starts: Sequence[bytes]) -> str:
     """Return the encoding of files by their first bytes; a mark of byte order says it anyway.
 
-    Of UTF-8 beside another it is UTF-8: the others are then rejects, and no wrong letters.
+    Of UTF-8 beside another it is the other: who reads the files tells UTF-8 by its bytes.
     """
     unmarked = [start for start in starts if not start.startswith(MARKS)]
     for parity, name in _UTF_16:  # first: with plain letters alone it is UTF-8 as well, with NULs
@@ -61,8 +63,6 @@ def encoding_of(starts: Sequence[bytes]) -> str:
         if zeros > max(sum(map(len, unmarked)) // _MANY_ZEROS, 2 * others):
             return name
     if all(map(_is_utf8, unmarked)):
-        return "utf-8"
-    if any(_is_utf8(start) and not start.isascii() for start in unmarked):
         return "utf-8"
     odd = b"\n".join(start for start in unmarked if not _is_utf8(start))
     best = from_bytes(odd).best()
@@ -83,12 +83,14 @@ def _surer_page(content: bytes, guess: str) -> str:
 
 
 def _is_utf8(start: bytes) -> bool:
-    """Tell whether bytes are UTF-8; the last character may be cut."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return False
-    return True
+    """Tell whether bytes are UTF-8, but for some that are broken; the last character may be cut."""
+    decode = codecs.getincrementaldecoder("utf-8")
+    with contextlib.suppress(UnicodeDecodeError):
+        decode().decode(start)
+        return True
+    text = decode("replace").decode(start)
+    beside_ascii = len(start) - len(text.encode("ascii", "ignore"))
+    return text.count("\ufffd") < _BROKEN * beside_ascii
 
 
 def _fit(content: bytes, page: str, alphabet: str) -> float:

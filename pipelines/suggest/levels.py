@@ -59,26 +59,31 @@ def hold_those_above(parts: Sequence[str], columns: Columns) -> bool:
     """Tell whether each level holds those above it as well: `Home`, `Home > Lamps`."""
     for above, below in pairwise(parts):
         both = zip(columns[above], columns[below], strict=True)
-        pairs = [(_text(up), _text(down)) for up, down in both]
-        some = [(up, down) for up, down in pairs if down]
-        if not some or not all(up and down.startswith(up) and down != up for up, down in some):
+        pairs = [(texts_of([up]), text) for up, down in both for text in texts_of([down])]
+        if not pairs or not all(_begins_with_one(text, ups) for ups, text in pairs):
             return False
     return len(parts) > 1
 
 
-def _text(value: Any) -> str:
-    """Return a text, also of a list that holds it alone."""
-    texts = texts_of([value])
-    return texts[0] if len(texts) == 1 else ""
+def _begins_with_one(text: str, tops: Sequence[str]) -> bool:
+    return any(text.startswith(top) and text != top for top in tops)
 
 
 def not_twice(parts: list[str], columns: Columns) -> list[str]:
-    """Return the deepest level alone, where it holds all others of every record that has one."""
-    if hold_those_above(parts, columns):
-        some = [name for name in parts if filled(columns[name])]
-        if filled(columns[some[-1]]) == filled(columns[some[0]]):
-            return some[-1:]
-        return some
+    """Return of levels that hold those above them the deepest alone, where it says it all.
+
+    Where not all records are so deep, they are all needed. Where a record has several on a level,
+    as several columns cannot, that level is taken which most records have.
+    """
+    shares = {name: share for name in parts if (share := filled(columns[name]))}
+    if not hold_those_above([*shares], columns):
+        return parts
+    parts = [*shares]
+    values = (value for name in parts for value in columns[name])
+    several = any(isinstance(value, list) and len(texts_of(value)) > 1 for value in values)
+    least = (_MOST if several else 1) * shares[parts[0]]
+    if several or shares[parts[-1]] >= least:
+        return [name for name in parts if shares[name] >= least][-1:]
     return parts
 
 
@@ -131,7 +136,7 @@ def _is_above(columns: Columns, name: str, other: str) -> bool:
     if (by_word := _places_apart(name, other)) is not None:
         return by_word > 0
     pairs = _pairs(columns[name], columns[other])
-    uppers, lowers = (len({*some}) for some in zip(*pairs, strict=True)) if pairs else (0, 0)
+    uppers, lowers = _distinct(pairs)
     return uppers < lowers and len(pairs) <= (1 + _TWICE) * lowers
 
 
@@ -153,15 +158,24 @@ def _stands_above(
         return False
     if (_places_apart(upper, lower) or 0) > 0:
         return True
-    pairs = _pairs(_joined(columns, path or [upper]), columns[lower])
-    if not pairs:
-        return False
-    uppers, lowers = (len({*some}) for some in zip(*pairs, strict=True))
-    if uppers == lowers == len(pairs):  # the same in other words
+    if any(_are_the_same(columns[name], columns[lower]) for name in path or [upper]):
         return False
     if place_of(upper) and place_of(lower):
         return True
-    return len(pairs) - lowers <= _CROSSED * lowers * (uppers - 1)
+    pairs = _pairs(_joined(columns, path or [upper]), columns[lower])
+    uppers, lowers = _distinct(pairs)
+    return bool(pairs) and len(pairs) - lowers <= _CROSSED * lowers * (uppers - 1)
+
+
+def _are_the_same(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Tell whether two columns say the same in other words, where both say something."""
+    pairs = _pairs(values, others)
+    return {*_distinct(pairs)} == {len(pairs)}
+
+
+def _distinct(pairs: set[tuple[Any, Any]]) -> tuple[int, int]:
+    """Return how many uppers and how many lowers there are in pairs."""
+    return len({up for up, _ in pairs}), len({low for _, low in pairs})
 
 
 def _pairs(uppers: Iterable[Any], lowers: Iterable[Any]) -> set[tuple[Any, Any]]:

@@ -38,10 +38,10 @@ _CATEGORIES = """
 """
 # What stands before the name of a category, or behind it, where it is one of several levels.
 _PLACES = """
-    main top super master parent root primary first haupt ober hoofd huvud hoved glowna hlavni
+    main top super master parent root primary first haupt ober hoofd huvud hoved główna hlavni
     principal principale ana fo paa главная основная 大 대 一级;
     ;
-    sub secondary second unter under onder pod sous sotto alt al ala под 中 중 子 二级;
+    sub child secondary second unter under onder pod sous sotto alt al ala под 中 중 子 二级;
     tertiary third 小 소 三级;
     细 細 세 四级
 """
@@ -54,6 +54,7 @@ _ATTRIBUTES = """
     пол 性别 성별 age tax shipping customer season price energy material
 """
 _WEAK_CATEGORIES = "rating score sentiment label labels tags type"
+_SETS = "tags labels keywords etiquetas etiketten"  # of which a record has several
 _IDS = """
     id sku productid itemid itemsku asin ean gtin upc artikelnummer artikelnr artnr offerid code
     codigo reference ref kod kodproduktu productcode itemcode codeproduit codigoproducto код артикул
@@ -66,6 +67,11 @@ _PARENTS = """
     父 上级 上級 親 상위
 """
 _LEVELS = "l lvl level ebene niveau nivel livello poziom taso niva seviye уровень レベル 级 層"
+_UNITS = """
+    text string str char varchar int integer long number numeric float double decimal date datetime
+    bool boolean url - -- n/a kg g mg l ml cl m cm mm km inch in ft oz lb eur usd gbp pln czk chf €
+    $ £ % pcs pc piece stk st stück szt ks tl руб кг г шт мм см 元 円 個 个
+"""
 _LEAVES = "name title value text label path fullname"
 
 
@@ -76,6 +82,7 @@ def _plain_names(names: str) -> tuple[str, ...]:
 TITLES = _plain_names(_TITLES)
 CATEGORIES = _plain_names(_CATEGORIES)
 WEAK_CATEGORIES = _plain_names(_WEAK_CATEGORIES)  # said of other things as well
+SETS = _plain_names(_SETS)
 IDS = _plain_names(_IDS)
 LEVELS = _plain_names(_LEVELS)
 PARENTS = _plain_names(_PARENTS)
@@ -83,6 +90,7 @@ _KNOWN_PLACES = {
     word: place for place, words in enumerate(_PLACES.split(";")) for word in _plain_names(words)
 }
 _ATTRIBUTE_WORDS = {*_plain_names(_ATTRIBUTES)}
+UNITS = {*_UNITS.split()}  # what a line of units beneath the header says
 LEAVES = _plain_names(_LEAVES)  # what in an object says its name: `category.name`
 
 
@@ -132,7 +140,9 @@ def place_of(name: str) -> tuple[str, int] | None:
 def _place_beside(word: str) -> tuple[str, int] | None:
     for stem in sorted((each for each in CATEGORIES if each in word), key=len):
         before, _, behind = word.partition(stem)
-        if (rest := before + behind) == "":
+        if before and behind:
+            continue
+        if (rest := before or behind) == "":
             return stem, 1
         for prefix, place in _KNOWN_PLACES.items():
             times = len(rest) // len(prefix)

@@ -10,8 +10,9 @@ from typing import Any
 
 from pipelines.suggest.category_columns import category_columns
 from pipelines.suggest.levels import hold_those_above
-from pipelines.suggest.names import IDS, TITLES, by_name, plain
+from pipelines.suggest.names import IDS, SETS, TITLES, by_name, plain
 from pipelines.suggest.paths import (
+    LABEL_SEPARATORS,
     NUMBER_BEFORE,
     counts_up,
     entities_in,
@@ -25,6 +26,7 @@ from pipelines.suggest.paths import (
 from pipelines.suggest.written_lists import ListRules, list_rules
 
 _DECIMAL = re.compile(r"^\s*\d+[.,]\d+\s*$")
+_NEARLY_ALL = 0.95
 _LINK = re.compile(r"://|\.(?:jpe?g|png|gif|webp)$")
 
 
@@ -63,7 +65,7 @@ def roles_of(columns: Mapping[str, Sequence[Any]]) -> Roles | None:
     categories = category_columns(others)
     rest = {name: values for name, values in others.items() if name not in categories}
     found = Roles(title, categories, id=_best(rest, IDS, _like_an_id))
-    return _with_marks(found, columns) if categories else found
+    return _without_title(_with_marks(found, columns), columns) if categories else found
 
 
 def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
@@ -82,11 +84,40 @@ def _with_marks(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
         return replace(roles, separator=separator, lists_are_paths=flat and is_tree(lists))
     if written := list_rules(values):
         return _of_written_lists(replace(roles, replace=written.replace), written, values)
-    separator = separator_of(values)
-    labels = label_separator_of(values, separator)
+    return _of_texts(roles, values)
+
+
+def _of_texts(roles: Roles, values: Sequence[str]) -> Roles:
+    separator, labels = separator_of(values), None
+    if separator in LABEL_SEPARATORS and by_name(roles.categories[0], SETS):
+        separator, labels = unused_mark(values), separator
+    labels = labels or label_separator_of(values, separator)
     numbers = labels is None and have_numbers_before(values, separator)
     rules = [(NUMBER_BEFORE, "")] if numbers else []
     return replace(roles, separator=separator, label_separator=labels, replace=rules)
+
+
+def _without_title(roles: Roles, columns: Mapping[str, Sequence[Any]]) -> Roles:
+    """Leave out the last part of paths that end with the product: `Home > Lamps > Lamp 7`."""
+    titles, values = columns[roles.title], columns[roles.categories[0]]
+    lists = any(isinstance(value, list) for value in values)
+    if len(roles.categories) > 1 or roles.label_separator or lists > roles.lists_are_paths:
+        return roles
+    pairs = [
+        (roles.written(text).split(roles.separator), title)
+        for value, title in zip(values, titles, strict=True)
+        if (text := roles.separator.join(texts_of([value]))) and title
+    ]
+    ends = sum(len(path) > 1 and _alike(path[-1], title) for path, title in pairs)
+    again = len({title for _, title in pairs}) < len(pairs) / 2
+    if not pairs or again or ends < _NEARLY_ALL * len(pairs):
+        return roles
+    last = (f"^(.*){re.escape(roles.separator)}.*$", r"\1")
+    return replace(roles, replace=[*roles.replace, last])
+
+
+def _alike(text: str, other: str) -> bool:
+    return " ".join(text.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def _of_whole_paths(roles: Roles, raw: Sequence[str]) -> Roles:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines import listing
 from pipelines.suggest.further import further_pieces, sampled
-from pipelines.suggest.text_form import Layout, has_header, layout_of, names_columns
+from pipelines.suggest.text_form import Layout, has_header, layout_of, names_columns, names_units
 from pipelines.tables import TableFormat
 from pipelines.text_files import open_text
 
@@ -76,6 +76,8 @@ def _header(layouts: Iterable[Layout]) -> tuple[list[str], dict[str, Any]]:
     if len(names) != first.width:  # as many files of two columns have a first line that names one
         names += [f"column_{number}" for number in range(len(names) + 1, first.width + 1)]
         return names, {"header": list(names), "skip_lines": skip + 1}
+    if len(rows) > 1 and names_units(rows[1]):
+        return names, {"header": list(names), "skip_lines": skip + 2}
     if has_header(rows, [each.rows[skip] for each in every if len(each.rows) > skip]):
         return names, {"skip_lines": skip} if skip else {}
     names = [f"column_{number}" for number in range(1, first.width + 1)]

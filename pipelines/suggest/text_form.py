@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipelines.blocks import LIKELY_DELIMITERS
-from pipelines.suggest.names import CATEGORIES, IDS, TITLES, plain
+from pipelines.suggest.names import CATEGORIES, IDS, TITLES, UNITS, plain
 from pipelines.tables import is_excel_hint
 from transforms.csv_records import split_records, split_unquoted
 
@@ -64,7 +64,13 @@ class Layout:
 
 def names_columns(row: Sequence[str]) -> bool:
     """Tell whether a record has the names of two columns at least, as many feeds call them."""
-    return sum(plain(name) in _KNOWN for name in row) > 1
+    return sum(plain(name) in _KNOWN for name in row) > 1 and not names_units(row)
+
+
+def names_units(row: Sequence[str]) -> bool:
+    """Tell whether a record has units and types alone: `-, text, kg` beneath a header."""
+    said = [name.strip(" ()[]").casefold() for name in row]
+    return sum(map(bool, said)) > 1 and {*said} <= {"", *UNITS} and not {*said} <= {"", "-"}
 
 
 def layout_of(text: str) -> Layout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,20 +70,42 @@ def parent_tables(files: Sequence[listing.FileInfo]) -> list[ParentTable]:
 
     A header that names parents says it; or, of tables smaller than half of all, the values do.
     """
-    texts = [file for file in files if plain_name(file.relative).lower().endswith(_ENDINGS)]
+    texts = [file for file in files if _may_be_table(file)]
+    if len(files) < 2 or len(texts) > _MOST_FILES:
+        return []
     every = sum(file.size for file in files)
     sure, maybe = [], []
-    for file in texts if len(files) > 1 and len(texts) <= _MOST_FILES else ():
-        with contextlib.suppress(UsageError):
-            columns = _beginning(file)
-            if file.relative != glob.escape(file.relative):
-                continue
-            if found := _tree_columns(columns, [*filter(_names_parent, columns)], _ABOVE):
-                sure.append(ParentTable(file, found))
-            elif file.size < every / 2 and (found := _unnamed_tree(columns)):
-                maybe.append(ParentTable(file, found))
+    for file, text in _unlike(texts):
+        columns = _columns_of(text)
+        if found := _tree_columns(columns, [*filter(_names_parent, columns)], _ABOVE):
+            sure.append(ParentTable(file, found))
+        elif file.size < every / 2 and (found := _unnamed_tree(columns)):
+            maybe.append(ParentTable(file, found))
     maybe.sort(key=lambda table: -_says_category(table))
     return [*sure, *maybe][:_MOST_TRIED]
+
+
+def _unlike(files: Sequence[listing.FileInfo]) -> Iterator[tuple[listing.FileInfo, str]]:
+    """Yield what files begin with whose first line is no other's, or names a parent.
+
+    Files that begin alike are parts of one catalogue.
+    """
+    texts = {}
+    for file in files:
+        with contextlib.suppress(UsageError):
+            texts[file] = _beginning(file)
+    firsts = {file: text.partition("\n")[0] for file, text in texts.items()}
+    counts = Counter(firsts.values())
+    for file, text in texts.items():
+        alone = counts[firsts[file]] == 1 or _names_parent(firsts[file])
+        if alone and text.strip() and "\0" not in text:
+            yield file, text
+
+
+def _may_be_table(file: listing.FileInfo) -> bool:
+    """Tell whether a file is called like delimited text, and is found by its name as a glob."""
+    named = plain_name(file.relative).lower().endswith(_ENDINGS)
+    return named and file.relative == glob.escape(file.relative)
 
 
 def _says_category(table: ParentTable) -> float:
@@ -134,15 +157,17 @@ def _ids(values: Sequence[Any], mark: str | None) -> Iterator[str]:
         yield from (t.strip() for t in (labels_in(text, mark) if mark else [text]) if t.strip())
 
 
-def _beginning(file: listing.FileInfo) -> _Columns:
-    """Return the columns of what the file begins with by their headers, if it is such a table."""
+def _beginning(file: listing.FileInfo) -> str:
+    """Return what a file begins with, but for a last line that was cut."""
     with open_unpacked(file.path) as raw:
         start = raw.read(_START_BYTES)
     text = start.decode(encoding_of([start]), "replace").removeprefix("\ufeff")
-    if "\0" in text or not text.strip():
-        return {}
-    if len(start) == _START_BYTES:  # the last line was cut
-        text = text[: text.rfind("\n") + 1] or text
+    whole = text[: text.rfind("\n") + 1] if len(start) == _START_BYTES else ""
+    return whole or text
+
+
+def _columns_of(text: str) -> _Columns:
+    """Return the columns of delimited text by their headers; none where it is no such table."""
     layout = layout_of(text)
     if len(layout.rows[0]) != layout.width:
         return {}

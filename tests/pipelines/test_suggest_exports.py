@@ -235,3 +235,25 @@ def test_titles_of_numbers_alone_are_titles_where_the_column_is_called_so(root: 
     rows = [[f"40063813339{n:02}", e.path[0]] for n, e in enumerate(products())]
     (root / "all.csv").write_text(table([["title", "category"], *rows]))
     assert [title for title, _ in read(root, suggested(root))[0]] == [row[0] for row in rows]
+
+
+def test_tags_are_several_categories_though_they_stand_in_order(root: Path) -> None:
+    rows = [[e.id, e.title, ", ".join(e.path)] for e in products()]
+    (root / "all.csv").write_text(table([["id", "title", "tags"], *rows]))
+    expected = [(each.title, list(each.path)) for each in products()]
+    assert read(root, suggested(root)) == (expected, [])
+
+
+@pytest.mark.parametrize("mark", [" > ", " / ", "::"])
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_path_that_ends_with_the_product_is_read_without_it(
+    root: Path, mark: str, form: str
+) -> None:
+    if form == "json":
+        found = [{"title": e.title, "breadcrumbs": [*e.path, e.title.upper()]} for e in products()]
+        (root / "all.json").write_text(json.dumps(found))
+    else:
+        rows = [[e.id, e.title, mark.join([*e.path, f"{e.title} "])] for e in products()]
+        (root / "all.csv").write_text(table([["id", "title", "breadcrumbs"], *rows]))
+    settings = suggested(root)
+    assert read(root, settings) == (records(settings.categories.separator), [])

@@ -15,7 +15,6 @@ from configs.errors import UsageError
 from configs.settings import DumpSettings
 from pipelines.category_files import find_category_files
 from pipelines.dumps import find_dump_files, read_dump_file
-from pipelines.suggest.encodings import encoding_of
 from tests.pipelines.suggestions import (
     SHELVES,
     named,
@@ -25,7 +24,6 @@ from tests.pipelines.suggestions import (
     suggested,
     table,
 )
-from transforms.csv_records import NOT_DECODABLE
 
 
 @pytest.fixture
@@ -65,6 +63,16 @@ def test_lines_before_the_header_are_skipped_in_catalogue_and_dump(
     assert dump_ids(root / "all.csv", settings.dump) == [each.id for each in products()]
 
 
+@pytest.mark.parametrize("units", [["-", "text", "", "[kg]"], ["-", "text", "text", "kg"]])
+def test_a_line_of_units_beneath_the_header_is_no_record(root: Path, units: list[str]) -> None:
+    rows = [[*row, n] for n, row in enumerate(named()[1:])]
+    header = ["id", "title", "category", "weight"]
+    (root / "all.csv").write_text("A report\n\n" + table([header, units, *rows]))
+    settings = suggested(root)
+    assert read(root, settings) == (records(), [])
+    assert dump_ids(root / "all.csv", settings.dump) == [each.id for each in products()]
+
+
 def test_blank_lines_between_records_are_rejects_and_no_hindrance(root: Path) -> None:
     (root / "all.csv").write_bytes(table(named()).replace("\n", "\r\r\n").encode())
     expected = ["a blank line"] * (len(products()) + 1)
@@ -86,53 +94,6 @@ def test_quotes_behind_a_backslash_are_text(root: Path) -> None:
     expected = [(f'{title}, 5" wide', category) for title, category in records()]
     assert read(root, settings) == (expected, [])
     assert settings.dump.escape == "\\"
-
-
-ALPHABETS = {
-    "cp1252": ("Größe für Männer", "Robe d’été, œuf, forêt", "Calção, maçã", "børnetøj, æske"),
-    "cp1250": ("żółte łóżko, świeca", "hračky, šaty, dům", "bőrönd, fűnyíró", "ţesături şosete"),
-    "cp1254": ("Kızartma tavası, şarj, İpek",),
-    "cp1257": ("žaislai, ąžuolas, įrankiai", "rotaļlietas, ķivere, gulēšana"),
-    "cp1251": ("Кухня и мебель для дома", "Їжак та ніж для кухні"),
-    "koi8_r": ("Кухня и мебель для дома",),
-    "cp1253": ("Κουζίνα και φόρεμα",),
-    "cp1255": ("מטבח ושמלה לאישה",),
-    "cp1256": ("المطبخ والفستان",),
-    "cp932": ("炊飯器とワンピース",),
-    "cp949": ("원피스와 블라우스",),
-}
-
-
-@pytest.mark.parametrize(
-    ("encoding", "words"), [(name, words) for name, some in ALPHABETS.items() for words in some]
-)
-def test_a_page_is_told_by_the_letters_of_a_language(encoding: str, words: str) -> None:
-    text = "id;title\n" + "".join(f"{n};Acme {words} nr {n}\n" for n in range(50))
-    content = text.encode(encoding)
-    assert content.decode(encoding_of([content])) == text
-
-
-PLAIN = "id;title\n" + "".join(f"{n};Acme bed nr {n}\n" for n in range(50))
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("more", ["", "größe\n", "Кухня и мебель\n"])
-@pytest.mark.parametrize("files", [1, 2, 3])
-def test_utf_16_without_a_mark_is_told(encoding: str, more: str, files: int) -> None:
-    assert encoding_of([f"{PLAIN}{more}".encode(encoding)] * files) == encoding
-
-
-def test_text_with_nuls_is_no_utf_16() -> None:
-    padded = "".join(f"{line:\0<20}\n" for line in PLAIN.splitlines())
-    assert encoding_of([padded.encode()]) == "utf-8"
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_two_files_of_utf_16_without_a_mark_are_read(root: Path, encoding: str) -> None:
-    rows = named()
-    for name, some in (("a.csv", rows[:40]), ("b.csv", [rows[0], *rows[40:]])):
-        (root / name).write_bytes(table(some).encode(encoding))
-    assert read(root, suggested(root)) == (records(), [])
 
 
 def test_a_dump_of_an_ending_that_says_no_format_is_read_like_the_catalogue(root: Path) -> None:
@@ -237,16 +198,6 @@ def test_hits_of_a_search_on_one_line_are_a_document(root: Path) -> None:
     settings = suggested(root)
     assert read(root, settings) == (records("/"), [])
     assert dump_ids(root / "all.json", settings.dump) == [each.id for each in products()]
-
-
-def test_of_files_in_several_encodings_those_of_another_than_utf_8_are_rejects(root: Path) -> None:
-    for encoding in ("utf-8", "cp1252"):
-        rows = [[f"{e.title} größe", " > ".join(e.path)] for e in products()]
-        text = table([["title", "category"], *rows])
-        (root / f"{encoding}.csv").write_bytes(text.encode(encoding))
-    expected = [(f"{title} größe", category) for title, category in records()]
-    found, reasons = read(root, suggested(root))
-    assert (found, set(reasons)) == (expected, {NOT_DECODABLE})
 
 
 def parquet(rows: int) -> bytes:

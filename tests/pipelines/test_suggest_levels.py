@@ -46,6 +46,7 @@ def cycled(paths: tuple[tuple[str, ...], ...], depth: int, count: int = 120) -> 
     return [list(path[:depth]) for path in itertools.islice(itertools.cycle(paths), count)]
 
 
+@pytest.mark.parametrize("paths", [PATHS, PATHS[:5]])
 @pytest.mark.parametrize(
     "header",
     [
@@ -58,10 +59,15 @@ def cycled(paths: tuple[tuple[str, ...], ...], depth: int, count: int = 120) -> 
         ["一级类目", "二级类目", "三级类目"],
         ["大カテゴリ", "中カテゴリ", "小カテゴリ"],
         ["department_name", "category_name", "class_name"],
+        ["Kategoria główna", "Kategoria", "Podkategoria"],
+        ["Főkategória", "Kategória", "Alkategória"],
+        ["大类", "中类", "小类"],
     ],
 )
-def test_a_name_may_stand_below_several_others(root: Path, header: list[str]) -> None:
-    check(root, header, cycled(PATHS, len(header)), header)
+def test_a_name_may_stand_below_several_others(
+    root: Path, header: list[str], paths: tuple[tuple[str, ...], ...]
+) -> None:
+    check(root, header, cycled(paths, len(header)), header)
 
 
 def test_the_order_in_the_file_may_be_another(root: Path) -> None:
@@ -113,7 +119,7 @@ def test_of_levels_that_hold_those_above_the_deepest_that_is_filled_is_read(
     found, expected = [], []
     for n, row in enumerate(cycled(PATHS, 3)):
         depth = 1 + n % 3
-        levels = {f"lvl{k}": mark.join(row[: k + 1]) if k < depth else None for k in range(3)}
+        levels = {f"lvl{k}": mark.join(row[: k + 1]) if k < depth else None for k in range(4)}
         if in_lists:
             levels = {k: [text] if text else [] for k, text in levels.items()}
         found.append({"name": f"Acme thing number {n}", "hierarchicalCategories": levels})
@@ -122,6 +128,18 @@ def test_of_levels_that_hold_those_above_the_deepest_that_is_filled_is_read(
     settings = suggested(root)
     between = settings.categories.separator
     assert read(root, settings) == ([(t, [between.join(row)]) for t, row in expected], [])
+
+
+def test_of_levels_of_several_paths_that_is_read_which_most_records_have(root: Path) -> None:
+    found, expected = [], []
+    for n, row in enumerate(cycled(PATHS, 3)):
+        below = [" > ".join(row[:2]), f"Sale > {row[1]}"]
+        deepest = [" > ".join(row)] if n % 2 else []
+        levels = {"lvl0": [row[0], "Sale"], "lvl1": below, "lvl2": deepest}
+        found.append({"name": f"Acme thing number {n}", "categories": levels})
+        expected.append((f"Acme thing number {n}", [text.replace(" > ", ">") for text in below]))
+    (root / "all.json").write_text(json.dumps(found))
+    assert read(root, suggested(root)) == (expected, [])
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,11 @@ def test_of_tables_that_are_no_tree_the_largest_is_read_and_the_others_are_named
     assert (settings.source.files, settings.categories.tree) == ("all.csv", None)
     assert figures["files_left_out"] == "a_makers.csv"
     assert figures["rejected"] == 0
+
+
+def test_parts_of_one_catalogue_are_no_trees_of_each_other(root: Path) -> None:
+    for part in range(3):
+        rows = [f"{n},{title},{n % 9},{1 + n % 5}" for n, title in TITLES.items() if n % 3 == part]
+        (root / f"{part}.csv").write_text("\n".join(["id,title,stock,category", *rows, ""]))
+    settings = suggested(root)
+    assert (settings.source.files, settings.categories.tree) == ("**/*.csv", None)
