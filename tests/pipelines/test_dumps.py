@@ -336,7 +336,7 @@ FEATURES = {
 
 def test_further_columns_come_along_under_the_names_of_the_features(tmp_path: Path) -> None:
     dump = tmp_path / "dump.csv"
-    dump.write_text("id,title,cost,About\n1,Bed,5.5, red \n2,Cot,,\n3,Bib,5 EUR,x\n")
+    dump.write_text("id,title,cost,About\n1,Bed,5.5, red \n2,Cot,,\n3,Bib,5 kg,x\n")
     settings = DumpSettings(columns={"price": "cost"})
     (file,) = find_dump_files(str(dump), settings, FEATURES)
     ((batch, rejects),) = read_dump_file(file, settings, FEATURES)

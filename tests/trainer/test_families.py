@@ -37,7 +37,7 @@ def test_a_model_answers_a_title_the_same_whatever_stands_beside_it(name: str) -
 @pytest.mark.parametrize("name", ["cnn", "lstm", "dense", "text_cnn", "gru_1", "embedding_pool"])
 def test_no_token_is_seen_beyond_the_length(name: str) -> None:
     short, long = answers(name)([[5] * 8, [5] * 8 + [9]])
-    np.testing.assert_allclose(short, long, rtol=1e-6)
+    np.testing.assert_allclose(short, long, rtol=1e-6, atol=1e-8)  # some answers are next to 0
 
 
 @pytest.mark.parametrize("name", ["text_cnn", "gru_1", "gru_4", "embedding_pool"])
