@@ -8,6 +8,7 @@ not, that one line is broken and the next is read as if it were not there.
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import tarfile
@@ -33,6 +34,11 @@ RECORD = re.compile(rf"({FIELD}(?:,{FIELD})*+)(\r\n|\n|\r|\Z)")
 LINE = re.compile(r"([^\r\n]*+)(\r\n|\n|\r|\Z)")
 UNDECODED = re.compile("[\udc80-\udcff]")
 LETTER = re.compile(r"\b[a-zA-Z]\b")
+ENTITY = re.compile("&(#[xX]?[0-9A-Fa-f]{1,7}|[A-Za-z][A-Za-z0-9]{1,7});")
+TAG = re.compile(
+    r"(?i)</?(b|br|p|i|u|em|strong|span|font|sup|sub|small|big|mark|div|li|ul|ol|h[1-6]|a|img|nobr"
+    r"|wbr)(\s[^<>]*)?/?>"
+)
 
 
 @dataclass
@@ -125,11 +131,12 @@ def _title(record: str | None) -> str | None:
 def _clean(titles: list[str]) -> list[str]:
     """Clean as data/README.md says: lower, `|/`, ` - `, `-`, quotes, trim, letters, spaces.
 
-    Before it characters are written in one form: of 2,231,974 titles five are others' then.
+    Before it HTML is what it shows, and characters are written in one form: of 2,231,974 titles
+    seven are others' then.
     """
     cleaned = []
     for title in titles:
-        text = lower_of(title).replace("|", " ").replace("/", " ").replace(" - ", ", ")
+        text = lower_of(_shown(title)).replace("|", " ").replace("/", " ").replace(" - ", ", ")
         text = text.replace("-", " ").replace('"', "").strip()
         text = LETTER.sub("", text)
         # `\s+` to one space, edges kept: a lost letter leaves its space behind
@@ -138,6 +145,14 @@ def _clean(titles: list[str]) -> list[str]:
         after = " " if inner and text[-1:].isspace() else ""
         cleaned.append(before + inner + after)
     return cleaned
+
+
+def _shown(title: str) -> str:
+    """Return what a browser shows of entities that end as they should, and of tags."""
+    if "&" not in title and "<" not in title:
+        return title
+    title = re.sub("(?i)&amp;(?=#?[a-z0-9]+;)", "&", title)
+    return TAG.sub(" ", ENTITY.sub(lambda found: html.unescape(found[0]), title))
 
 
 def _category(name: str) -> str:
