@@ -111,7 +111,7 @@ def run_stage(
     with _only_one(work, stage), _one_line_when_the_disk_is_full(work):
         if (before := done_before()) is not None:  # by another process, meanwhile
             return before
-        finished = read_manifest(home)
+        finished = read_manifest(home) if force else None
         published = (f"{home}/{COMPLETED}", *folders.values())
         for folder in (work_folder, *(published if finished is None else ())):
             storage.remove_tree(folder)
