@@ -15,7 +15,7 @@ from configs.settings import Settings, SourceSettings
 from pipelines import fingerprints, listing, storage
 from pipelines.blocks import Block, MissingColumn
 from pipelines.category_tree import find_tree_files
-from pipelines.cut_files import line_parts, row_group_parts, table_parts
+from pipelines.cut_files import file_parts
 from pipelines.file_parts import WHOLE, FilePart
 from pipelines.joins import find_join_files
 from pipelines.labelled_records import is_general, read_batch, read_labelled_blocks, table_format
@@ -126,13 +126,7 @@ def _category(relative: str, rules: CategorySettings) -> str | None:
 
 def parts_of(file: CategoryFile, source: SourceSettings) -> list[CategoryFile]:
     """Return a file as parts that can be read apart: a large one is several."""
-    parts = [WHOLE]
-    if source.format == "table":
-        parts = table_parts(file.path, file.size, table_format(source))
-    elif source.format == "jsonl":
-        parts = line_parts(file.path, file.size, source.encoding)
-    elif source.format == "parquet":
-        parts = row_group_parts(file.path, file.size)
+    parts = file_parts(file.path, file.size, source.format, table_format(source))
     return [replace(file, part=part) for part in parts]
 
 

@@ -7,6 +7,8 @@ What is compressed, of several bytes a character other than UTF-8, or small, sta
 from __future__ import annotations
 
 import bisect
+import contextlib
+import io
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -31,17 +33,33 @@ _AHEAD = (1.1, 2.25)
 _FindStart = Callable[[bytes], int | None]
 
 
+def file_parts(path: str, size: int, form: str, text: TableFormat) -> list[FilePart]:
+    """Return the parts of a file of `size` bytes: a `table`, `jsonl` or `parquet`; others are one.
+
+    `text` says how a table is written, of JSON lines the encoding.
+    """
+    if form == "table":
+        return table_parts(path, size, text)
+    if form == "jsonl":
+        return line_parts(path, size, text.encoding)
+    return row_group_parts(path, size) if form == "parquet" else [WHOLE]
+
+
 def table_parts(path: str, size: int, form: TableFormat) -> list[FilePart]:
     """Return the parts of a file of delimited text of `size` bytes."""
-    if not form.quoted:
-        return line_parts(path, size, form.encoding)
-    part_bytes = max(PART_BYTES, _RECORDS_A_PART * form.max_record_bytes)
-    return _text_parts(path, size, form.encoding, lambda page: _RecordStart(form, page), part_bytes)
+    part_bytes = max(PART_BYTES, _RECORDS_A_PART * form.max_record_bytes * form.quoted)
+    if size < 2 * part_bytes:
+        return [WHOLE]
+    with _searched(path, form) as (raw, find):
+        if find is None:
+            return [WHOLE]
+        blocks = iter(lambda: raw.read(part_bytes), b"")
+        return _between([(0, 1), *_begins(blocks, find, part_bytes // 2)])
 
 
 def line_parts(path: str, size: int, encoding: str) -> list[FilePart]:
     """Return the parts of a file in which every line is a record."""
-    return _text_parts(path, size, encoding, lambda _: _line_start, PART_BYTES)
+    return table_parts(path, size, TableFormat(encoding=encoding, quoted=False))
 
 
 def pieces(path: str, size: int, form: TableFormat, count: int, length: int) -> list[FilePart]:
@@ -50,18 +68,31 @@ def pieces(path: str, size: int, form: TableFormat, count: int, length: int) -> 
     The beginning is none of the `count` places; lines are not counted. Each line is a record where
     quotes are text.
     """
-    found, told = [], told_by_bytes(path, form.encoding)
-    with open_unpacked(path) as raw:
-        page = encodings_of(raw, told)[1]
-        if is_packed(raw) or not _has_plain_lines(page):
+    found = []
+    with _searched(path, form) as (raw, find):
+        if find is None:
             return []
-        find = _RecordStart(form, page) if form.quoted else _line_start
-        for place in (size * number // (count + 1) for number in range(1, count + 1)):
+        for number in range(1, count + 1):
+            place = size * number // (count + 1)
             raw.seek(place)
             start = find(raw.read(int(_AHEAD[-1] * form.max_record_bytes)))
             if start is not None:
                 found.append(FilePart(place + start, min(size, place + start + length)))
     return found
+
+
+@contextlib.contextmanager
+def _searched(
+    path: str, form: TableFormat
+) -> Iterator[tuple[io.BufferedReader, _FindStart | None]]:
+    """Open a file; with it comes what finds the records in bytes of it, None if it stays whole."""
+    told = told_by_bytes(path, form.encoding)
+    with open_unpacked(path) as raw:
+        page = encodings_of(raw, told)[1]
+        if is_packed(raw) or not _has_plain_lines(page):
+            yield raw, None
+        else:
+            yield raw, _RecordStart(form, page) if form.quoted else _line_start
 
 
 def row_group_parts(path: str, size: int) -> list[FilePart]:
@@ -82,20 +113,6 @@ def row_group_parts(path: str, size: int) -> list[FilePart]:
             filled = 0
         line, filled = line + rows, filled + content
     return _between(begins)
-
-
-def _text_parts(
-    path: str, size: int, encoding: str, finder: Callable[[str], _FindStart], part_bytes: int
-) -> list[FilePart]:
-    if size < 2 * part_bytes:
-        return [WHOLE]
-    told = told_by_bytes(path, encoding)
-    with open_unpacked(path) as raw:
-        page = encodings_of(raw, told)[1]
-        if is_packed(raw) or not _has_plain_lines(page):
-            return [WHOLE]
-        blocks = iter(lambda: raw.read(part_bytes), b"")
-        return _between([(0, 1), *_begins(blocks, finder(page), part_bytes // 2)])
 
 
 def _begins(blocks: Iterator[bytes], find: _FindStart, least: int) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,7 @@ from configs.dump import DumpSettings
 from configs.errors import UsageError
 from pipelines import fingerprints, listing
 from pipelines.blocks import Block, MissingColumn
-from pipelines.cut_files import line_parts, row_group_parts, table_parts
+from pipelines.cut_files import file_parts
 from pipelines.file_parts import WHOLE, FilePart
 from pipelines.json_lines import is_json_lines
 from pipelines.object_files import read_object_blocks
@@ -159,13 +159,8 @@ def _check_columns(
 
 def parts_of(file: DumpFile, settings: DumpSettings) -> list[DumpFile]:
     """Return a file as parts that can be read apart: a large one is several."""
-    parts = [WHOLE]
-    if file.form in DELIMITERS:
-        parts = table_parts(file.path, file.size, _table_format(file, settings))
-    elif file.form == "jsonl":
-        parts = line_parts(file.path, file.size, settings.encoding)
-    elif file.form == "parquet":
-        parts = row_group_parts(file.path, file.size)
+    form = "table" if file.form in DELIMITERS else file.form
+    parts = file_parts(file.path, file.size, form, _table_format(file, settings))
     return [replace(file, part=part) for part in parts]
 
 
@@ -228,7 +223,7 @@ def _blocks(file: DumpFile, settings: DumpSettings, further: Sequence[str]) -> I
 
 def _table_format(file: DumpFile, settings: DumpSettings) -> TableFormat:
     return TableFormat(
-        settings.delimiter or DELIMITERS[file.form],
+        settings.delimiter or DELIMITERS.get(file.form, ","),
         settings.encoding,
         settings.max_record_bytes,
         quoted=settings.quoting == "rfc4180",
