@@ -40,8 +40,16 @@ def category_of_file(
     said = separator.join(parts)
     for find, replace in rename:
         said = said.replace(find, replace)
-    parts = [part.strip() for part in said.removeprefix(prefix).split(separator)]
-    return separator.join(part for part in parts if part)
+    return whole_path(said, prefix, separator)
+
+
+def whole_path(said: str, prefix: str, separator: str) -> str:
+    """Return a category without the prefix, its parts trimmed, the empty ones left out.
+
+    White space inside a part is one space; letters are as Unicode composes them (NFC).
+    """
+    pieces = unicodedata.normalize("NFC", said).removeprefix(prefix).split(separator)
+    return separator.join(part for piece in pieces if (part := " ".join(piece.split())))
 
 
 def level_name(category: str, separator: str, part: int, min_parts: int) -> str | None:

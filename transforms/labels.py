@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.categories import whole_path
 from transforms.category_trees import CategoryTree
 from transforms.lists import counts_of, lists_of, rows_of, some_of
 
@@ -157,21 +157,13 @@ def category_paths(
     r"""Return the category that each label says: its parts trimmed, the empty ones left out.
 
     `|Books[1]| Music[22]|` gives `Books|Music` with the separator `|` and `\[\d+\]` for nothing.
-    White space inside a part is one space; letters are as Unicode composes them (NFC).
     """
     for find, replacement in rename:
         labels = pc.replace_substring(labels, find, replacement)
     for find, replacement in replace:
         labels = pc.replace_substring_regex(labels, find, replacement)
     plain = pc.replace_substring(labels, BETWEEN_LABELS, " ").to_pylist()
-    return [
-        separator.join(
-            part
-            for piece in label.removeprefix(prefix).split(separator)
-            if (part := " ".join(piece.split()))
-        )
-        for label in (unicodedata.normalize("NFC", each) for each in plain)
-    ]
+    return [whole_path(label, prefix, separator) for label in plain]
 
 
 def split_labels(categories: pa.Array) -> pa.ListArray | None:

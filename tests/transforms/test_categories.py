@@ -54,6 +54,7 @@ def levels(name: str) -> tuple[str | None, ...]:
         ("amazon_baby_toys", "baby_toys"),
         ("amazon_.csv", ""),
         ("amazon_be\u0301be\u0301_toys.csv", "b\u00e9b\u00e9_toys"),
+        ("amazon_baby  care_soft \u00a0toys.csv", "baby care_soft toys"),
     ],
 )
 def test_a_file_name_says_its_category_by_the_rules_of_the_config(name: str, expected: str) -> None:
